@@ -1,0 +1,1 @@
+"""Diffusion: canvas, denoising loop, acceptance policies, context cache. Knows no editor."""

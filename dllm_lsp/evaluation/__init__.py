@@ -1,0 +1,1 @@
+"""Infilling scores on held-out code."""

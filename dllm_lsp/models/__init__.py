@@ -1,0 +1,1 @@
+"""The network, its tokenizer and the weights that ship with the package."""

@@ -1,0 +1,1 @@
+"""The language server: translates LSP, and does nothing else."""

@@ -1,0 +1,1 @@
+"""Positions, line rules, documents and snapshots. Pure: knows no editor and no model."""

@@ -1,0 +1,132 @@
+"""What crosses the process boundary: msgspec structs, each frame a big-endian length and MessagePack.
+
+The only module that both halves know. Every message carries all that it needs, so nothing is lost when the
+engine restarts. `VERSION` is part of an engine's identity: halves that speak differently never meet.
+"""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from msgspec import Struct, msgpack
+
+VERSION = 1
+HEADER_BYTES = 4
+MAX_FRAME_BYTES = 16 * 1024 * 1024
+
+
+class Hole(Struct, frozen=True):
+    """The place to fill: the code on both sides of it, bounded, each side reaching to a line boundary.
+
+    `language` is an LSP language id; an unknown one is allowed.
+    """
+
+    before: str
+    after: str
+    language: str
+
+
+class Limits(Struct, frozen=True, kw_only=True):
+    """What one request may cost: canvas size in tokens, network passes, wall-clock milliseconds."""
+
+    tokens: int = 32
+    passes: int = 32
+    milliseconds: float = 200.0
+
+
+class Infill(Struct, frozen=True, kw_only=True, tag="infill"):
+    """Ask for the hole to be filled; a newer one with the same document and method supersedes it.
+
+    `id` is chosen by the client and unique on its connection. With `drafts` every denoising step is sent.
+    """
+
+    id: int
+    document: str
+    method: str
+    hole: Hole
+    limits: Limits = Limits()
+    drafts: bool = False
+
+
+class Cancel(Struct, frozen=True, tag="cancel"):
+    """Stop the request `id` at its next denoising step; unknown ids are ignored."""
+
+    id: int
+
+
+class Status(Struct, frozen=True, kw_only=True, tag="status"):
+    """How the engine is, sent on connection and at every change.
+
+    `before` and `after` are the characters of context that the loaded model can use; 0 until it is ready.
+    """
+
+    state: Literal["starting", "loading", "ready", "failed"]
+    detail: str = ""
+    model: str = ""
+    device: str = ""
+    before: int = 0
+    after: int = 0
+
+
+class Piece(Struct, frozen=True):
+    """One canvas token: its text (None while it is a mask) and the probability it was accepted with."""
+
+    text: str | None
+    probability: float
+
+
+class Draft(Struct, frozen=True, kw_only=True, tag="draft"):
+    """The canvas after one denoising step."""
+
+    id: int
+    step: int
+    pieces: tuple[Piece, ...]
+
+
+class Infilled(Struct, frozen=True, kw_only=True, tag="infilled"):
+    """The filled hole.
+
+    `end` is the probability that the text ends where it does. `steps` counts denoising steps, `passes` every
+    run of the network (encoding the context too), `encoded` the context tokens not found in the cache.
+    """
+
+    id: int
+    pieces: tuple[Piece, ...]
+    end: float
+    steps: int
+    passes: int
+    encoded: int
+    milliseconds: float
+
+    @property
+    def text(self) -> str:
+        """The whole text of the hole."""
+        return "".join(piece.text or "" for piece in self.pieces)
+
+
+class Dropped(Struct, frozen=True, tag="dropped"):
+    """The request `id` was not finished: a newer one replaced it, or the client cancelled it."""
+
+    id: int
+    reason: Literal["superseded", "cancelled"]
+
+
+class Failure(Struct, frozen=True, tag="failure"):
+    """The request `id` could not be answered; `message` is for the user. The engine serves on."""
+
+    id: int
+    message: str
+
+
+ToEngine = Infill | Cancel
+ToClient = Status | Draft | Infilled | Dropped | Failure
+
+_encoder = msgpack.Encoder()
+to_engine_decoder: msgpack.Decoder[ToEngine] = msgpack.Decoder(ToEngine)
+to_client_decoder: msgpack.Decoder[ToClient] = msgpack.Decoder(ToClient)
+
+
+def frame(message: ToEngine | ToClient) -> bytes:
+    """Return the message as it travels: HEADER_BYTES of length, then the body."""
+    body = _encoder.encode(message)
+    return len(body).to_bytes(HEADER_BYTES, "big") + body
