@@ -54,6 +54,14 @@ class Cancel(Struct, frozen=True, tag="cancel"):
     id: int
 
 
+class Ping(Struct, frozen=True, tag="ping"):
+    """Ask whether the engine still moves."""
+
+
+class Pong(Struct, frozen=True, tag="pong"):
+    """It does: sent at once when the engine is idle or loading, else at its next denoising step."""
+
+
 class Status(Struct, frozen=True, kw_only=True, tag="status"):
     """How the engine is, sent on connection and at every change.
 
@@ -118,8 +126,8 @@ class Failure(Struct, frozen=True, tag="failure"):
     message: str
 
 
-ToEngine = Infill | Cancel
-ToClient = Status | Draft | Infilled | Dropped | Failure
+ToEngine = Infill | Cancel | Ping
+ToClient = Status | Draft | Infilled | Dropped | Failure | Pong
 
 _encoder = msgpack.Encoder()
 to_engine_decoder: msgpack.Decoder[ToEngine] = msgpack.Decoder(ToEngine)
@@ -127,6 +135,11 @@ to_client_decoder: msgpack.Decoder[ToClient] = msgpack.Decoder(ToClient)
 
 
 def frame(message: ToEngine | ToClient) -> bytes:
-    """Return the message as it travels: HEADER_BYTES of length, then the body."""
+    """Return the message as it travels: HEADER_BYTES of length, then the body.
+
+    Raises ValueError for a message over MAX_FRAME_BYTES and for text that is not valid Unicode.
+    """
     body = _encoder.encode(message)
+    if len(body) > MAX_FRAME_BYTES:
+        raise ValueError(f"a message of {len(body)} bytes is over the limit of {MAX_FRAME_BYTES}")
     return len(body).to_bytes(HEADER_BYTES, "big") + body
