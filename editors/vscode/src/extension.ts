@@ -1,0 +1,92 @@
+/** Starts the server, tells it the settings, and maps two commands to it. Completion itself is the client library's. */
+
+import { commands, ConfigurationChangeEvent, ExtensionContext, window, workspace } from 'vscode';
+import {
+  DidChangeConfigurationNotification,
+  ExecuteCommandRequest,
+  LanguageClient,
+  LanguageClientOptions,
+} from 'vscode-languageclient/node';
+import which from 'which';
+
+import { SECTION, SERVER_PATH, serverSettings } from './settings';
+
+const LANGUAGE = 'python';
+
+let client: LanguageClient | undefined;
+
+export async function activate(context: ExtensionContext): Promise<void> {
+  const channel = window.createOutputChannel('dllm-lsp', { log: true });
+  const options: LanguageClientOptions = {
+    documentSelector: [
+      { language: LANGUAGE, scheme: 'file' },
+      { language: LANGUAGE, scheme: 'untitled' },
+    ],
+    initializationOptions: () => serverSettings(context),
+    outputChannel: channel,
+  };
+  context.subscriptions.push(
+    channel,
+    commands.registerCommand('dllm-lsp.restart', () => restart(options)),
+    commands.registerCommand('dllm-lsp.status', showStatus),
+    workspace.onDidChangeConfiguration((event) => configure(event, context, options)),
+  );
+  await start(options);
+}
+
+export async function deactivate(): Promise<void> {
+  await client?.dispose();
+}
+
+async function start(options: LanguageClientOptions): Promise<void> {
+  const program = workspace.getConfiguration(SECTION).get<string>(SERVER_PATH, '');
+  const command = await which(program, { nothrow: true });
+  if (command === null) {
+    await reportMissing(program);
+    return;
+  }
+  client = new LanguageClient(SECTION, 'dllm-lsp', { command, args: ['--stdio'] }, options);
+  await client.start();
+}
+
+async function restart(options: LanguageClientOptions): Promise<void> {
+  const stopping = client;
+  client = undefined;
+  await stopping?.dispose();
+  await start(options);
+}
+
+async function configure(
+  event: ConfigurationChangeEvent,
+  context: ExtensionContext,
+  options: LanguageClientOptions,
+): Promise<void> {
+  if (event.affectsConfiguration(`${SECTION}.${SERVER_PATH}`)) {
+    await restart(options);
+  } else if (event.affectsConfiguration(SECTION) && client?.isRunning()) {
+    const settings = { [SECTION]: serverSettings(context) };
+    await client.sendNotification(DidChangeConfigurationNotification.type, { settings });
+  }
+}
+
+async function showStatus(): Promise<void> {
+  if (!client?.isRunning()) {
+    void window.showWarningMessage('dllm-lsp is not running. Run "dllm-lsp: Restart"; its output channel says more.');
+    return;
+  }
+  const status: unknown = await client.sendRequest(ExecuteCommandRequest.type, { command: 'dllm.status' });
+  client.info('Status', status);
+  void window.showInformationMessage(`dllm-lsp: ${JSON.stringify(status)}`);
+}
+
+async function reportMissing(program: string): Promise<void> {
+  const openSettings = 'Open Settings';
+  const chosen = await window.showErrorMessage(
+    `The program "${program}" was not found. Install the Python package dllm-lsp, or set ${SECTION}.${SERVER_PATH} ` +
+      'to the full path of its program; then run "dllm-lsp: Restart".',
+    openSettings,
+  );
+  if (chosen === openSettings) {
+    await commands.executeCommand('workbench.action.openSettings', `${SECTION}.${SERVER_PATH}`);
+  }
+}
