@@ -7,9 +7,9 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class Snapshot:
-    """An immutable document with a cursor.
+    r"""An immutable document with a cursor.
 
-    `lines` keep their own line ends ("\\n", "\\r\\n" or "\\r"; the last may have none, and is "" after a final
+    `lines` keep their own line ends ("\n", "\r\n" or "\r"; the last may have none, and is "" after a final
     line end), so `"".join(lines)` is the text. `line` and `column` are zero-based and valid; `column` counts
     code points and never stands behind the line end.
     """
