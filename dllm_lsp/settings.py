@@ -1,30 +1,76 @@
-"""One tree of options, the same from flags, environment, editor and files."""
+"""One tree of options, the same from the command line and from editors; and how layers of it are merged."""
 
 from __future__ import annotations
 
-from msgspec import Struct
+from typing import Annotated, TypeVar
+
+import msgspec
+from msgspec import Meta, Struct
+
+_Tree = TypeVar("_Tree", bound=Struct)
 
 
 class EngineSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, rename="camel"):
     """How the engine's process runs. `threads` 0 means one per physical core; times are in seconds."""
 
-    device: str = "auto"
-    threads: int = 0
-    linger: float = 60.0
-    silence: float = 30.0
+    device: Annotated[
+        str, Meta(min_length=1, description='"auto", "cpu", or a device that PyTorch knows, such as "cuda"')
+    ] = "auto"
+    threads: Annotated[int, Meta(ge=0, description="a whole number from 0")] = 0
+    linger: Annotated[float, Meta(ge=0, description="a number of seconds from 0")] = 60.0
+    silence: Annotated[float, Meta(gt=0, description="a number of seconds above 0")] = 30.0
 
 
 class SuggestSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, rename="camel"):
-    """What is shown. A suggestion below `confidence` (0 to 1) stays hidden; `milliseconds` bounds the engine."""
+    """What is shown. A suggestion below `confidence` stays hidden; `milliseconds` bounds the engine."""
 
-    enabled: bool = True
-    confidence: float = 0.3
-    milliseconds: float = 200.0
+    enabled: Annotated[bool, Meta(description="true or false")] = True
+    confidence: Annotated[float, Meta(ge=0, le=1, description="a number from 0 to 1")] = 0.3
+    milliseconds: Annotated[float, Meta(gt=0, description="a number of milliseconds above 0")] = 200.0
 
 
 class Settings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, rename="camel"):
     """Everything a user can set. `model` is "bundled" or a folder with a checkpoint."""
 
-    model: str = "bundled"
+    model: Annotated[str, Meta(min_length=1, description='"bundled" or a folder with a checkpoint')] = (
+        "bundled"
+    )
     engine: EngineSettings = EngineSettings()
     suggest: SuggestSettings = SuggestSettings()
+
+
+def merged(base: _Tree, tree: object, path: str = "") -> tuple[_Tree, list[str]]:
+    """Return `base` with what is valid in `tree`, which is decoded JSON, and a message for each bad setting.
+
+    A null sets nothing. `path` is where in the settings `tree` lies: "" or "suggest.".
+    """
+    fields = {field.encode_name: field for field in msgspec.structs.fields(base)}
+    if not isinstance(tree, dict):
+        where = f'setting "{path.removesuffix(".")}"' if path else "tree of settings"
+        return base, [f"The {where} is {_shown(tree)}, but must be an object with {', '.join(fields)}."]
+    valid: dict[str, object] = {}
+    problems: list[str] = []
+    for key, value in tree.items():
+        field = fields.get(key)
+        if field is None:
+            problems.append(f'The setting "{path}{key}" is unknown; there are {", ".join(fields)}.')
+            continue
+        if value is None:
+            continue
+        current = getattr(base, field.name)
+        if isinstance(current, Struct):
+            valid[field.name], found = merged(current, value, f"{path}{key}.")
+            problems += found
+            continue
+        try:
+            valid[field.name] = msgspec.convert(value, field.type)
+        except msgspec.ValidationError:
+            allowed = f"must be {field.type.__metadata__[0].description}; using {_shown(current)}"
+            problems.append(f'The setting "{path}{key}" is {_shown(value)}, but {allowed}.')
+    return msgspec.structs.replace(base, **valid), problems
+
+
+def _shown(value: object) -> str:
+    """Return the value as the user wrote it, not too long."""
+    text = msgspec.json.encode(value).decode()
+    return text if len(text) <= 60 else text[:57] + "..."
