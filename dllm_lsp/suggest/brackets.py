@@ -1,0 +1,96 @@
+"""Brackets and quotes closed once, not twice. Knows strings and comments roughly, in any language."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from dllm_lsp.syntax.region import Region
+
+_CLOSERS = {"(": ")", "[": "]", "{": "}"}
+_HASH_COMMENTS = frozenset({"python", "ruby", "shellscript", "perl", "r", "elixir", "yaml", "toml"})
+_STRINGS_AND_BRACKETS = r"""
+    (?P<triple>\"{3}|'{3})(?:\\.|(?!(?P=triple)).)*(?:(?P=triple)|\Z)
+    | "(?:\\.|[^"\\\n])*"?
+    | '(?:\\.|[^'\\\n])*'?
+    | `(?:\\.|[^`\\])*`?
+    | [()\[\]{}]
+"""
+_FLAGS = re.VERBOSE | re.DOTALL
+_HASH = re.compile(rf"\#[^\n]* | {_STRINGS_AND_BRACKETS}", _FLAGS)
+_SLASHES = re.compile(rf"//[^\n]* | /\*.*?(?:\*/|\Z) | {_STRINGS_AND_BRACKETS}", _FLAGS)
+
+
+@dataclass(slots=True)
+class _Surroundings:
+    """At the cursor: brackets open, how many of them are closed after it, and the quote of an open string."""
+
+    open: list[str]
+    owed: int
+    quote: str
+
+    def may_close(self, closer: str) -> bool:
+        return len(self.open) > self.owed and self.open[-1] == closer
+
+
+def without_second_closers(text: str, region: Region) -> str:
+    """Return `text` up to the first bracket or quote that what follows the cursor closes already.
+
+    A bracket that was never opened is not closed either; text that closes its own brackets wrongly is worth
+    nothing.
+    """
+    if not any(character in text for character in ")]}\"'`"):
+        return text
+    around = _surroundings(region)
+    if around.quote and region.tail.startswith(around.quote):
+        text = _before_quote(text, around.quote)
+    own: list[str] = []
+    for position, token in _text_tokens(text, region):
+        if token in _CLOSERS:
+            own.append(_CLOSERS[token])
+        elif own:
+            if own.pop() != token:
+                return ""
+        elif around.may_close(token):
+            around.open.pop()
+        else:
+            return text[:position]
+    return text
+
+
+def _surroundings(region: Region) -> _Surroundings:
+    before = region.above + region.head
+    around = _Surroundings(open=[], owed=0, quote="")
+    later: list[str] = []
+    for match in _scanner(region).finditer(before + region.tail + region.below):
+        token = match[0]
+        if match.start() < len(before) < match.end() and token[0] in "\"'`":
+            around.quote = match["triple"] or token[0]
+        if token not in "()[]{}":
+            continue
+        stack = around.open if match.start() < len(before) else later
+        if token in _CLOSERS:
+            stack.append(_CLOSERS[token])
+        elif stack and stack[-1] == token:
+            stack.pop()
+        elif stack is later and not later:
+            around.owed += 1
+    return around
+
+
+def _text_tokens(text: str, region: Region) -> Iterator[tuple[int, str]]:
+    """Yield the brackets in `text` outside strings and comments, each with its position in `text`."""
+    before = region.above + region.head
+    for match in _scanner(region).finditer(before + text):
+        if match.start() >= len(before) and match[0] in "()[]{}":
+            yield match.start() - len(before), match[0]
+
+
+def _before_quote(text: str, quote: str) -> str:
+    match = re.match(rf"(?:\\.|(?!{quote}).)*", text)
+    return match[0] if match else text
+
+
+def _scanner(region: Region) -> re.Pattern[str]:
+    return _HASH if region.language in _HASH_COMMENTS else _SLASHES

@@ -1,0 +1,68 @@
+"""A text on its way to a suggestion: the engine's tokens with their probabilities. Knows no document."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from math import prod
+
+from dllm_lsp.worker.messages import Infilled, Piece
+
+_LINE_END = re.compile(r"[\r\n]")
+
+
+@dataclass(frozen=True, slots=True)
+class Candidate:
+    """Written tokens (no masks), and the probability that the text ends after the last of them."""
+
+    pieces: tuple[Piece, ...]
+    end: float
+
+    @property
+    def text(self) -> str:
+        """The tokens' text."""
+        return "".join(piece.text or "" for piece in self.pieces)
+
+    @property
+    def confidence(self) -> float:
+        """The probability that the text is right as a whole, taking its tokens as independent."""
+        return prod(piece.probability for piece in self.pieces) * self.end
+
+    def cut(self, length: int) -> Candidate:
+        """Return the candidate with only the first `length` characters.
+
+        A token cut in two counts fully. What the model thought of its own end counts only while nothing but
+        blanks are cut off.
+        """
+        text = self.text
+        if length >= len(text):
+            return self
+        kept: list[Piece] = []
+        left = length
+        for piece in self.pieces:
+            if left <= 0:
+                break
+            shown = (piece.text or "")[:left]
+            kept.append(Piece(shown, piece.probability))
+            left -= len(shown)
+        return Candidate(tuple(kept), 1.0 if text[length:].strip() else self.end)
+
+
+def first_line(infilled: Infilled) -> Candidate | None:
+    """Return the first line of what the engine wrote, or None if a mask is left in it.
+
+    The probability that the line ends is that of the token with the line end.
+    """
+    kept: list[Piece] = []
+    for piece in infilled.pieces:
+        if piece.text is None:
+            return None
+        line_end = _LINE_END.search(piece.text)
+        if line_end is None:
+            kept.append(piece)
+            continue
+        if line_end.start() == 0:
+            return Candidate(tuple(kept), piece.probability)
+        kept.append(Piece(piece.text[: line_end.start()], piece.probability))
+        return Candidate(tuple(kept), 1.0)
+    return Candidate(tuple(kept), infilled.end)

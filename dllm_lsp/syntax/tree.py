@@ -1,0 +1,33 @@
+"""tree-sitter: parsing that recovers from errors. Knows grammars, no cursor and no suggestion."""
+
+from __future__ import annotations
+
+from functools import cache
+
+import tree_sitter_python
+from tree_sitter import Language, Node, Parser
+
+_GRAMMARS = {"python": tree_sitter_python.language}
+
+
+def errors_on_row(source: str, row: int, language: str) -> int:
+    """Return how many ERROR and MISSING nodes touch the zero-based row; 0 for languages without a grammar."""
+    if language not in _GRAMMARS:
+        return 0
+    pending = [_parser(language).parse(source.encode("utf-8", "replace")).root_node]
+    found = 0
+    while pending:
+        node = pending.pop()
+        if node.is_error or node.is_missing:
+            found += 1
+        pending += [child for child in node.children if _may_hold_error(child, row)]
+    return found
+
+
+def _may_hold_error(node: Node, row: int) -> bool:
+    return node.has_error and node.start_point.row <= row <= node.end_point.row
+
+
+@cache
+def _parser(language: str) -> Parser:
+    return Parser(Language(_GRAMMARS[language]()))
