@@ -1,0 +1,18 @@
+"""The engine's process, started by a client's supervisor and never by hand."""
+
+from __future__ import annotations
+
+from dllm_lsp.worker import process
+from dllm_lsp.worker.service import Engine
+
+
+def load(model: str, device: str, threads: int) -> Engine:
+    """Load the engine, which takes seconds. What it raises is for the user to read."""
+    # Here, because torch takes seconds to import, and clients are to hear meanwhile that the model loads.
+    from dllm_lsp.engine.engine import Engine as DiffusionEngine  # noqa: PLC0415
+
+    return DiffusionEngine.load(model, device, threads)
+
+
+if __name__ == "__main__":
+    process.main(load)

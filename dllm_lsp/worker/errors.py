@@ -1,0 +1,23 @@
+"""What goes wrong on the way to the engine's process; every message is for the user.
+
+WorkerError
+├── PlaceError    no private folder for the engine's socket
+├── StartError    the engine's process did not come up
+└── LoadError     it did, but cannot load its model
+"""
+
+
+class WorkerError(Exception):
+    """The engine's process cannot be reached."""
+
+
+class PlaceError(WorkerError):
+    """No folder that only the user can open was found for the engine's socket."""
+
+
+class StartError(WorkerError):
+    """The engine's process ended, or stayed deaf, before it could be connected to."""
+
+
+class LoadError(WorkerError):
+    """The engine's process runs, but cannot load its model; trying again would not help."""

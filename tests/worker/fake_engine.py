@@ -1,0 +1,65 @@
+"""An engine's process whose engine is a fake: what a request does is in the name of its document.
+
+Started by the tests as the real one is; not a test itself.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+import time
+from collections.abc import Generator
+from typing import NamedTuple
+
+from dllm_lsp.worker import process
+from dllm_lsp.worker.messages import Hole, Limits, Piece
+
+STEP_SECONDS = 0.02
+
+
+class Outcome(NamedTuple):
+    pieces: tuple[Piece, ...]
+    end: float
+    steps: int
+    passes: int
+    encoded: int
+    milliseconds: float
+
+
+class FakeEngine:
+    def __init__(self, device: str) -> None:
+        self.model = f"fake {os.getpid()}"
+        self.device = device
+        self.before = 4000
+        self.after = 1000
+
+    def infill(
+        self, document: str, hole: Hole, limits: Limits
+    ) -> Generator[tuple[int, tuple[Piece, ...]], None, Outcome]:
+        if "error" in document:
+            raise ValueError("this hole cannot be filled")
+        if "defect" in document:
+            raise KeyError("surprise")
+        if "memory" in document:
+            raise MemoryError
+        if "hang" in document:
+            time.sleep(3600)
+        pieces = (Piece(hole.before.upper(), 0.5),)
+        for step in range(1, limits.passes + 1):
+            time.sleep(STEP_SECONDS)
+            yield (step, pieces if "huge" not in document else (Piece("x" * 200_000, 1.0),))
+        return Outcome(pieces, 0.75, limits.passes, limits.passes, encoded=3, milliseconds=1.5)
+
+
+def load(model: str, device: str, threads: int) -> FakeEngine:
+    if "broken" in model:
+        raise ValueError(f"{model} holds no weights")
+    if "deadly" in model:
+        os._exit(7)
+    return FakeEngine(device)
+
+
+if __name__ == "__main__":
+    if any("unstartable" in argument for argument in sys.argv):
+        sys.exit("no such interpreter")
+    process.main(load)
