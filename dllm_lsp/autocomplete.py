@@ -1,0 +1,70 @@
+"""From a snapshot to a suggestion: the cache, the context, the engine, the finish. One way through.
+
+Knows no protocol and no process: the engine is whoever fills holes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Protocol
+
+from dllm_lsp.context.admission import refusal
+from dllm_lsp.context.window import hole_at
+from dllm_lsp.settings import SuggestSettings
+from dllm_lsp.suggest.cache import SuggestionCache
+from dllm_lsp.suggest.finish import finish
+from dllm_lsp.suggest.suggestion import Suggestion
+from dllm_lsp.text.snapshot import Snapshot
+from dllm_lsp.worker.messages import Draft, Hole, Infilled, Limits, Status
+
+METHOD = "complete"
+
+
+class Engine(Protocol):
+    """What fills holes; `dllm_lsp.worker.client.EngineClient` in the product."""
+
+    @property
+    def status(self) -> Status:
+        """How the engine is."""
+
+    async def infill(
+        self,
+        document: str,
+        method: str,
+        hole: Hole,
+        limits: Limits,
+        on_draft: Callable[[Draft], None] | None = None,
+    ) -> Infilled | None:
+        """Fill the hole; None when superseded, not ready or failed."""
+
+
+class Autocomplete:
+    """Suggests what to write at a snapshot's cursor."""
+
+    def __init__(self, engine: Engine, settings: SuggestSettings) -> None:
+        self._engine = engine
+        self._settings = settings
+        self._cache = SuggestionCache()
+
+    async def suggest(
+        self, snapshot: Snapshot, on_draft: Callable[[Draft], None] | None = None
+    ) -> Suggestion | None:
+        """Return what to insert at the cursor, or None when nothing is good enough or no engine is ready.
+
+        `on_draft` hears every denoising step; none happens when the suggestion is still known.
+        """
+        if not self._settings.enabled or refusal(snapshot) is not None:
+            return None
+        if (known := self._cache.get(snapshot)) is not None:
+            return known.suggestion
+        status = self._engine.status
+        if status.state != "ready":
+            return None
+        hole = hole_at(snapshot, status.before, status.after)
+        limits = Limits(milliseconds=self._settings.milliseconds)
+        infilled = await self._engine.infill(snapshot.uri, METHOD, hole, limits, on_draft)
+        if infilled is None:
+            return None
+        suggestion = finish(snapshot, infilled, self._settings)
+        self._cache.put(snapshot, suggestion)
+        return suggestion

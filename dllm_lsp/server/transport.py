@@ -1,0 +1,107 @@
+"""Runs sessions: one over standard input and output, or one for each client of a TCP port."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+import sys
+import threading
+from contextlib import suppress
+from functools import partial
+
+from dllm_lsp.server.session import Session
+from dllm_lsp.settings import Settings
+
+CHUNK_BYTES = 64 * 1024
+WATCH_SECONDS = 1.0
+
+_log = logging.getLogger(__name__)
+
+
+def run(settings: Settings, *, tcp: tuple[str, int] | None = None) -> int:
+    """Serve LSP until the client leaves, or over TCP until interrupted, and return the exit status.
+
+    Raises OSError when the TCP address cannot be used. Diagnostics go to standard error.
+    """
+    logging.basicConfig(level=logging.WARNING, format="%(levelname)s %(name)s: %(message)s")
+    with suppress(KeyboardInterrupt):
+        if tcp is None:
+            return asyncio.run(_serve_stdio(settings))
+        asyncio.run(_serve_tcp(settings, *tcp))
+    return 0
+
+
+async def _serve_stdio(settings: Settings) -> int:
+    reader = asyncio.StreamReader()
+    loop = asyncio.get_running_loop()
+    # A thread, since not every standard input can be polled; a daemon, since it may block for ever.
+    threading.Thread(target=_pump, args=(sys.stdin.fileno(), loop, reader), daemon=True).start()
+    session = Session(reader, partial(_write_all, _private_stdout()), settings)
+    watch = asyncio.create_task(_watch_client(session))
+    try:
+        return await session.serve()
+    finally:
+        watch.cancel()
+
+
+async def _serve_tcp(settings: Settings, host: str, port: int) -> None:
+    async def serve_client(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        try:
+            await Session(reader, writer.write, settings).serve()
+        finally:
+            writer.close()
+
+    server = await asyncio.start_server(serve_client, host, port)
+    for socket in server.sockets:
+        print(f"dllm-lsp: listening on {socket.getsockname()}", file=sys.stderr, flush=True)
+    async with server:
+        await server.serve_forever()
+
+
+def _private_stdout() -> int:
+    """Return a descriptor of standard output, and let all else that is printed go to standard error."""
+    private = os.dup(sys.stdout.fileno())
+    os.dup2(sys.stderr.fileno(), sys.stdout.fileno())
+    return private
+
+
+def _write_all(descriptor: int, data: bytes) -> None:
+    rest = memoryview(data)
+    while rest:
+        rest = rest[os.write(descriptor, rest) :]
+
+
+def _pump(descriptor: int, loop: asyncio.AbstractEventLoop, reader: asyncio.StreamReader) -> None:
+    """Bring what arrives at a descriptor to the event loop."""
+    with suppress(RuntimeError):  # the loop has ended before the stream
+        while data := os.read(descriptor, CHUNK_BYTES):
+            loop.call_soon_threadsafe(reader.feed_data, data)
+        loop.call_soon_threadsafe(reader.feed_eof)
+
+
+async def _watch_client(session: Session) -> None:
+    """Close the session when the client's process is gone, even if its end of the pipe is not.
+
+    A process that was never seen is one that cannot be seen from here, as from inside a container.
+    """
+    if os.name == "nt":  # where os.kill ends a process
+        return
+    seen = False
+    while True:
+        await asyncio.sleep(WATCH_SECONDS)
+        alive = session.client_process is not None and _is_alive(session.client_process)
+        if seen and not alive:
+            session.close()
+            return
+        seen = seen or alive
+
+
+def _is_alive(process: int) -> bool:
+    try:
+        os.kill(process, 0)
+    except PermissionError:
+        return True
+    except (ProcessLookupError, OverflowError):
+        return False
+    return True
