@@ -16,7 +16,7 @@ from tqdm import tqdm
 
 from dllm_lsp.training.corpus.gather import Corpus, Entry, Split
 from dllm_lsp.training.corpus.licenses import RefusedError
-from dllm_lsp.training.corpus.shingles import shingles
+from dllm_lsp.training.corpus.shingles import telling_shingles
 from dllm_lsp.training.corpus.sources import (
     Source,
     canonical,
@@ -44,7 +44,9 @@ class Packages:
         """The list in the TOML file `file`."""
         table = tomllib.loads(file.read_text(encoding="utf-8"))
         python = table["python"]
-        return cls(tuple(python["train"]), tuple(python["heldout"]), frozenset(map(canonical, table["forbidden"])))
+        return cls(
+            tuple(python["train"]), tuple(python["heldout"]), frozenset(map(canonical, table["forbidden"]))
+        )
 
     @property
     def names(self) -> frozenset[str]:
@@ -69,7 +71,7 @@ def gather(corpus: Corpus, packages: Packages, cache: Path, with_installed: bool
     """Add every source to `corpus`, held-out packages last. Returns the refused sources with the reasons."""
     refused: dict[str, str] = {}
     for source in standard_library():
-        corpus.add(source, "train")
+        corpus.add(source, "train", capped=source.name != "python")
     for name, split, load in tqdm(_plan(packages, cache, with_installed), unit="package"):
         try:
             if canonical(name.split("==")[0]) in packages.forbidden:
@@ -83,7 +85,7 @@ def gather(corpus: Corpus, packages: Packages, cache: Path, with_installed: bool
 def _plan(
     packages: Packages, cache: Path, with_installed: bool
 ) -> list[tuple[str, Split, Callable[[], Source]]]:
-    """What to load, for which split and how: train first, so that the held-out split is de-duplicated against it."""
+    """What to load, for which split and how; train first, so that duplicates leave the held-out split."""
     plan: list[tuple[str, Split, Callable[[], Source]]] = []
     plan += [(pin, "train", partial(pinned_wheel, pin, cache)) for pin in packages.train]
     if with_installed:
@@ -95,25 +97,26 @@ def _plan(
 
 def hash_evaluation(files: Sequence[Path], target: Path) -> None:
     """Write to `target` the shingles of every program in the JSON-lines `files` (gzip by the suffix .gz)."""
-    hashes = [shingles(program) for file in files for program in _programs(file)]
+    hashes = [telling_shingles(program) for file in files for program in _programs(file)]
     np.save(target, np.unique(np.concatenate(hashes)))
     print(f"{target}: {sum(map(len, hashes))} shingles of {len(hashes)} programs")
 
 
 def _programs(file: Path) -> Iterator[str]:
-    lines = gzip.open(file, "rt", encoding="utf-8") if file.suffix == ".gz" else file.open(encoding="utf-8")
-    with lines:
-        for row in map(json.loads, lines):
-            for fields in _PROGRAM_FIELDS:
-                if all(field in row for field in fields):
-                    yield "".join(row[field] for field in fields)
+    content = gzip.decompress(file.read_bytes()) if file.suffix == ".gz" else file.read_bytes()
+    for row in map(json.loads, content.splitlines()):
+        for fields in _PROGRAM_FIELDS:
+            if all(field in row for field in fields):
+                yield "".join(row[field] for field in fields)
 
 
 def _report(corpus: Corpus, refused: dict[str, str]) -> None:
     for name, reason in refused.items():
         print(f"refused {name}: {reason}")
     for entry in sorted(corpus.entries, key=lambda entry: -entry.bytes):
-        print(f"{entry.bytes / 1e6:8.2f} MB {entry.files:6} files  {entry.split:8} {entry.name} {entry.version}")
+        print(
+            f"{entry.bytes / 1e6:8.2f} MB {entry.files:6} files  {entry.split:8} {entry.name} {entry.version}"
+        )
     for reason, count in corpus.dropped.most_common():
         print(f"{count:8} files dropped: {reason}")
     for split in ("train", "heldout"):
@@ -130,10 +133,18 @@ def _parser() -> argparse.ArgumentParser:
     action = parser.add_mutually_exclusive_group(required=True)
     action.add_argument("--out", type=Path, metavar="FOLDER", help="gather the corpus into this folder")
     action.add_argument(
-        "--hash-evaluation", type=Path, nargs="+", metavar="FILE", help="hash these evaluation sets (JSON lines)"
+        "--hash-evaluation",
+        type=Path,
+        nargs="+",
+        metavar="FILE",
+        help="hash these evaluation sets (JSON lines)",
     )
     parser.add_argument("--installed", action="store_true", help="add what is installed on this machine")
     parser.add_argument(
-        "--source-megabytes", type=float, default=4.0, metavar="MB", help="most text from one source (default: 4)"
+        "--source-megabytes",
+        type=float,
+        default=2.5,
+        metavar="MB",
+        help="most text from one source (default: 2.5)",
     )
     return parser

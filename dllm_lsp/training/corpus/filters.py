@@ -18,7 +18,9 @@ _LONGEST_MEAN_LINE = 80  # characters
 _HEAD = 1500  # characters at the start of a file in which generators leave their mark
 _MOST_DATA = 0.5  # share of lines that hold nothing but literals
 
-_FOREIGN_FOLDERS = frozenset({"_vendor", "vendor", "vendored", "_vendored", "extern", "third_party", "_distutils"})
+_FOREIGN_FOLDERS = frozenset(
+    {"_vendor", "vendor", "vendored", "_vendored", "extern", "third_party", "_distutils"}
+)
 _GENERATED_NAME = re.compile(r"_pb2(_grpc)?\.pyi?$|(^|/)_version\.py$")
 _GENERATED_MARK = re.compile(
     r"\bgenerated (by|from|with|using|file|code)\b|auto-?generated|automatically generated|"
@@ -29,7 +31,7 @@ _LITERAL_LINE = re.compile(r"""\s*(?:[bru]{0,2}["']|[-+]?\d|[\[\](){}][^a-zA-Z_]
 
 
 def readable(content: bytes) -> str:
-    """`content` as text with line ends `\\n`. Raises RefusedError when it is not UTF-8 text."""
+    """`content` as text with line feeds for line ends. Raises RefusedError when it is not UTF-8 text."""
     try:
         text = content.decode("utf-8-sig")
     except UnicodeDecodeError as error:
@@ -40,7 +42,10 @@ def readable(content: bytes) -> str:
 
 
 def refuse_foreign(path: str, forbidden: frozenset[str]) -> None:
-    """Raise RefusedError when `path` lies in a vendored copy, whose license is another's, or names a forbidden package."""
+    """Raise RefusedError when `path` names a forbidden package or lies in a vendored copy.
+
+    A vendored copy may have another license than the package that holds it.
+    """
     parts = path.removesuffix(".py").lower().split("/")
     if not _FOREIGN_FOLDERS.isdisjoint(parts):
         raise RefusedError("vendored")

@@ -8,6 +8,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections import Counter
+from collections.abc import Mapping
 from contextlib import ExitStack
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -41,8 +42,8 @@ class Entry:
 class Corpus:
     """The corpus being written into `folder`; the files take their names only when all is complete.
 
-    `excluded` holds the shingles of the evaluation sets, `forbidden` the canonical names of packages that must not
-    appear, `cap` the most text (in bytes) that one source may give.
+    `excluded` holds the shingles of the evaluation sets, `forbidden` the canonical names of packages that
+    must not appear, `cap` the most text (in bytes) that one source may give.
     """
 
     folder: Path
@@ -70,12 +71,15 @@ class Corpus:
             for name in _FILES:
                 (self.folder / f"{name}.part").replace(self.folder / name)
 
-    def add(self, source: Source, split: Split) -> None:
-        """Write the files of `source` that pass every rule, in an order that its paths alone decide."""
+    def add(self, source: Source, split: Split, capped: bool = True) -> None:
+        """Write the files of `source` that pass every rule, in an order that only its paths decide.
+
+        The order mixes the folders, so that a capped source is sampled from all its parts.
+        """
         files = size = 0
         for path in sorted(source.files, key=lambda path: hashlib.sha256(path.encode()).digest()):
             try:
-                if size + len(source.files[path]) > self.cap:
+                if capped and size + len(source.files[path]) > self.cap:
                     raise RefusedError("over the source's cap")
                 text = self._accepted(path, source.files[path])
             except RefusedError as refusal:
@@ -106,5 +110,5 @@ class Corpus:
         self._seen.add(text, hashes)
         return text
 
-    def _write(self, name: str, row: dict[str, object]) -> None:
+    def _write(self, name: str, row: Mapping[str, object]) -> None:
         self._open[name].write(json.dumps(row, ensure_ascii=False) + "\n")

@@ -1,6 +1,6 @@
 """Decides from a distribution's metadata whether its license is permissive.
 
-Reads only what the package says of itself (core metadata: License-Expression, classifiers, License). Does not read
+Reads only what the package says of itself (core metadata: License-Expression, classifiers, License) and no
 license files. What is not clearly permissive is refused.
 """
 
@@ -10,11 +10,32 @@ import re
 from importlib.metadata import PackageMetadata
 
 PERMISSIVE = frozenset(
-    "0BSD Apache-2.0 BlueOak-1.0.0 BSD-2-Clause BSD-2-Clause-Patent BSD-3-Clause BSL-1.0 CC0-1.0 CNRI-Python "
-    "HPND ISC MIT MIT-0 MIT-CMU PSF-2.0 Python-2.0 Python-2.0.1 Unlicense X11 Zlib ZPL-2.1".split()
+    {
+        "0BSD",
+        "Apache-2.0",
+        "BlueOak-1.0.0",
+        "BSD-2-Clause",
+        "BSD-3-Clause",
+        "BSL-1.0",
+        "CC0-1.0",
+        "CNRI-Python",
+    }
+    | {
+        "HPND",
+        "ISC",
+        "MIT",
+        "MIT-0",
+        "MIT-CMU",
+        "PSF-2.0",
+        "Python-2.0",
+        "Unlicense",
+        "X11",
+        "Zlib",
+        "ZPL-2.1",
+    }
 )
 
-# How people write these licenses in free text and in classifiers; the first pattern that matches names the license.
+# How people write these in free text and in classifiers; the first pattern that matches names the license.
 _WORDINGS = tuple(
     (re.compile(pattern, re.IGNORECASE), spdx)
     for pattern, spdx in (
@@ -36,7 +57,8 @@ _WORDINGS = tuple(
 )
 _RESTRICTIVE = re.compile(
     r"GPL|Affero|General Public|\bMPL|Mozilla|\bEPL|Eclipse|\bEUPL|\bCDDL|\bCPL\b|Common Public|\bCC[- ]BY|"
-    r"Creative Commons Attribution|Proprietary|Commercial|Freeware|Free for|Business Source|\bSSPL|\bBUSL|Elastic",
+    r"Creative Commons Attribution|Proprietary|Commercial|Freeware|Free for|Business Source|"
+    r"\bSSPL|\bBUSL|Elastic",
     re.IGNORECASE,
 )
 
@@ -48,16 +70,16 @@ class RefusedError(Exception):
 def license_of(metadata: PackageMetadata) -> str:
     """The permissive license that `metadata` states, as an SPDX expression.
 
-    An SPDX expression in the metadata outweighs everything else. Without one, classifiers and the first line of the
-    License field must name at least one permissive license and none that is not.
+    An SPDX expression in the metadata outweighs everything else. Without one, classifiers and the first line
+    of the License field must name at least one permissive license and none that is not.
 
     Raises RefusedError when the license is missing, unclear or not permissive.
     """
-    expression = metadata.get("License-Expression")
+    expression = _first(metadata, "License-Expression")
     if expression:
         return _permissive_expression(expression)
     claims = [value for value in metadata.get_all("Classifier") or [] if value.startswith("License ::")]
-    field = (metadata.get("License") or "").strip()
+    field = _first(metadata, "License").strip()
     if field:
         claims.append(field.splitlines()[0])
     for claim in claims:
@@ -87,6 +109,10 @@ def _permissive_expression(expression: str) -> str:
     if not allowed:
         raise RefusedError(f"license is not permissive: {expression}")
     return expression
+
+
+def _first(metadata: PackageMetadata, key: str) -> str:
+    return next(iter(metadata.get_all(key) or []), "")
 
 
 def _named(claim: str) -> str | None:

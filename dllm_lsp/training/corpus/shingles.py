@@ -13,6 +13,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 WIDTH = 20  # tokens in a shingle: two to three lines of code, which unrelated programs hardly ever share
+_FEWEST_WORDS = (
+    7  # distinct words in a shingle that tells one program from others; runs of literals have fewer
+)
 _SAMPLE = 16  # one shingle in so many is remembered for near duplicates
 _NEAR = 0.5  # a text is a near duplicate when more than this share of its sampled shingles is known
 
@@ -23,18 +26,17 @@ Hashes = NDArray[np.uint64]
 
 
 def shingles(text: str) -> Hashes:
-    """Distinct 64-bit hashes of every run of WIDTH tokens in `text`, sorted; empty when it has fewer tokens.
+    """The distinct 64-bit hashes of every run of WIDTH tokens in `text`, sorted; none for a shorter text."""
+    return np.unique(_run_hashes(_TOKEN.findall(text)))
 
-    The hash of a run is the polynomial sum of its tokens' hashes, modulo 2^64 (Rabin and Karp's rolling hash).
-    """
-    tokens = np.array([_token_hash(token) for token in _TOKEN.findall(text)], dtype=np.uint64)
-    count = len(tokens) - WIDTH + 1
-    if count < 1:
-        return np.empty(0, dtype=np.uint64)
-    runs = np.zeros(count, dtype=np.uint64)
-    for offset in range(WIDTH):
-        runs = runs * np.uint64(_BASE) + tokens[offset : offset + count]
-    return np.unique(runs)
+
+def telling_shingles(text: str) -> Hashes:
+    """The shingles of `text` with enough distinct words to tell it from other programs, else all; sorted."""
+    tokens: list[str] = _TOKEN.findall(text)
+    hashes = _run_hashes(tokens)
+    words = (sum(token.isidentifier() for token in set(tokens[i : i + WIDTH])) for i in range(len(hashes)))
+    telling = hashes[np.fromiter(words, dtype=np.int64) >= _FEWEST_WORDS]
+    return np.unique(telling if len(telling) else hashes)
 
 
 def shares_any(hashes: Hashes, excluded: Hashes) -> bool:
@@ -71,6 +73,16 @@ def _sampled(hashes: Hashes) -> list[int]:
 
 def _digest(text: str) -> bytes:
     return hashlib.sha256(text.encode()).digest()
+
+
+def _run_hashes(tokens: list[str]) -> Hashes:
+    """One hash a run: the polynomial of its tokens' hashes modulo 2^64 (Rabin and Karp's rolling hash)."""
+    values = np.array([_token_hash(token) for token in tokens], dtype=np.uint64)
+    count = max(0, len(values) - WIDTH + 1)
+    hashes = np.zeros(count, dtype=np.uint64)
+    for offset in range(WIDTH if count else 0):
+        hashes = hashes * np.uint64(_BASE) + values[offset : offset + count]
+    return hashes
 
 
 @lru_cache(maxsize=1 << 20)
