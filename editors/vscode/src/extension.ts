@@ -6,12 +6,16 @@ import {
   ExecuteCommandRequest,
   LanguageClient,
   LanguageClientOptions,
+  State,
 } from 'vscode-languageclient/node';
 import which from 'which';
 
 import { SECTION, SERVER_PATH, serverSettings } from './settings';
 
 const LANGUAGE = 'python';
+
+/** The server's answer to `dllm.status`. */
+type Status = { state: string; model: string; device: string; detail: string };
 
 let client: LanguageClient | undefined;
 
@@ -35,25 +39,34 @@ export async function activate(context: ExtensionContext): Promise<void> {
 }
 
 export async function deactivate(): Promise<void> {
-  await client?.dispose();
+  await stop();
 }
 
 async function start(options: LanguageClientOptions): Promise<void> {
   const program = workspace.getConfiguration(SECTION).get<string>(SERVER_PATH, '');
   const command = await which(program, { nothrow: true });
   if (command === null) {
-    await reportMissing(program);
+    void reportMissing(program);
     return;
   }
   client = new LanguageClient(SECTION, 'dllm-lsp', { command, args: ['--stdio'] }, options);
-  await client.start();
+  await client.start().catch(() => undefined); // The client has told the user what went wrong.
 }
 
-async function restart(options: LanguageClientOptions): Promise<void> {
-  const stopping = client;
+async function stop(): Promise<void> {
+  if (client?.isRunning()) {
+    await client.dispose();
+  }
   client = undefined;
-  await stopping?.dispose();
-  await start(options);
+}
+
+/** Ends the engine and starts it again; starts the server when it is not there. */
+async function restart(options: LanguageClientOptions): Promise<void> {
+  if (client?.isRunning()) {
+    await client.sendRequest(ExecuteCommandRequest.type, { command: 'dllm.restart' });
+  } else if (client?.state !== State.Starting) {
+    await start(options);
+  }
 }
 
 async function configure(
@@ -62,7 +75,8 @@ async function configure(
   options: LanguageClientOptions,
 ): Promise<void> {
   if (event.affectsConfiguration(`${SECTION}.${SERVER_PATH}`)) {
-    await restart(options);
+    await stop();
+    await start(options);
   } else if (event.affectsConfiguration(SECTION) && client?.isRunning()) {
     const settings = { [SECTION]: serverSettings(context) };
     await client.sendNotification(DidChangeConfigurationNotification.type, { settings });
@@ -74,9 +88,9 @@ async function showStatus(): Promise<void> {
     void window.showWarningMessage('dllm-lsp is not running. Run "dllm-lsp: Restart"; its output channel says more.');
     return;
   }
-  const status: unknown = await client.sendRequest(ExecuteCommandRequest.type, { command: 'dllm.status' });
-  client.info('Status', status);
-  void window.showInformationMessage(`dllm-lsp: ${JSON.stringify(status)}`);
+  const status: Status = await client.sendRequest(ExecuteCommandRequest.type, { command: 'dllm.status' });
+  const facts = [status.state, status.model, status.device, status.detail].filter(Boolean);
+  void window.showInformationMessage(`dllm-lsp: ${facts.join(', ')}`);
 }
 
 async function reportMissing(program: string): Promise<void> {
