@@ -1,6 +1,7 @@
--- Uses dllm-lsp in Neovim as a person does: opens a file, types at the end of a line, sees ghost text, accepts it.
--- Reads DLLM_LSP_DRIVER from the environment: JSON with command (null for the one in lsp/dllm_lsp.lua), settings, file,
--- line (from 1) and result, the path of the JSON file to write: {ghost, lines} or {error}.
+-- Uses dllm-lsp in Neovim as a person does: opens a file, types at the end of a line, sees ghost text, accepts it or
+-- types something else. Reads DLLM_LSP_DRIVER from the environment: JSON with command (null for the one in
+-- lsp/dllm_lsp.lua), settings, file, line (from 1), act ("accept" or "contradict") and result, the path of the JSON
+-- file to write: {ghost, lines} or {error}.
 
 local input = vim.json.decode(vim.env.DLLM_LSP_DRIVER, { luanil = { object = true } })
 local patience_ms, step_ms, retype_ms = 150000, 20, 2000
@@ -62,7 +63,7 @@ local function type_until_ghost_text()
   end)
 end
 
-local function drive()
+local function open()
   vim.lsp.config('dllm_lsp', { cmd = input.command, settings = { ['dllm-lsp'] = input.settings } })
   vim.lsp.enable('dllm_lsp')
   vim.lsp.inline_completion.enable()
@@ -71,12 +72,32 @@ local function drive()
     return #vim.lsp.get_clients({ name = 'dllm_lsp', bufnr = 0 }) == 1
   end)
   vim.api.nvim_win_set_cursor(0, { input.line, 0 })
-  type_until_ghost_text()
-  local ghost, before = ghost_text(), lines()
+end
+
+local function accept()
+  local before = lines()
   assert(vim.lsp.inline_completion.get(), 'the ghost text could not be accepted')
   await('the accepted text', function()
     return not vim.deep_equal(lines(), before)
   end)
+end
+
+-- Types what contradicts the ghost text, while the server has been told to suggest nothing more.
+local function contradict()
+  local client = vim.lsp.get_clients({ name = 'dllm_lsp' })[1]
+  client:notify('workspace/didChangeConfiguration', { settings = { ['dllm-lsp'] = { suggest = { enabled = false } } } })
+  keys('@@')
+  await('the ghost text to go', function()
+    return not ghost_text()
+  end)
+  assert(not vim.lsp.inline_completion.get(), 'ghost text that is gone could be accepted')
+end
+
+local function drive()
+  open()
+  type_until_ghost_text()
+  local ghost = ghost_text();
+  ({ accept = accept, contradict = contradict })[input.act]()
   finish({ ghost = ghost, lines = lines() })
 end
 

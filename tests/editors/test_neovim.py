@@ -10,7 +10,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -19,7 +19,9 @@ PLUGIN = Path(__file__).parents[2] / "editors/neovim"
 DRIVER = Path(__file__).with_name("neovim_driver.lua")
 INSTALLED = Path.home() / ".cache/dllm-lsp/neovim-0.12/bin/nvim"
 LINE = "    return "
-SOURCE = ["def add(left: int, right: int) -> int:", LINE, "", "", "print(add(1, 2))"]
+SOURCE = f"def add(left: int, right: int) -> int:\n{LINE}\n\n\nprint(add(1, 2))\n"
+
+Drive = Callable[[str], tuple[str, str]]
 
 
 def version_of(program: str) -> tuple[int, int]:
@@ -49,31 +51,47 @@ def environment(tmp_path: Path) -> Iterator[dict[str, str]]:
         yield {**os.environ, **own, "PATH": path, "XDG_RUNTIME_DIR": runtime}
 
 
+@pytest.fixture
+def drive(neovim: str, environment: dict[str, str], tmp_path: Path) -> Drive:
+    """Runs the driver in Neovim for one act; returns the ghost text shown and the buffer at the end."""
+
+    def run(act: str) -> tuple[str, str]:
+        file, result = tmp_path / "sums.py", tmp_path / "result.json"
+        file.write_text(SOURCE)
+        task = {
+            "command": shlex.split(os.environ.get("DLLM_LSP_COMMAND", "")) or None,
+            "settings": {"engine": {"linger": 1}, "suggest": {"confidence": 0}},
+            "file": str(file),
+            "line": SOURCE.split("\n").index(LINE) + 1,
+            "act": act,
+            "result": str(result),
+        }
+        editor = subprocess.run(
+            [neovim, "--clean", "--headless", "--cmd", f"set rtp^={PLUGIN}", "-S", DRIVER],
+            env={**environment, "DLLM_LSP_DRIVER": json.dumps(task)},
+            cwd=tmp_path,
+            capture_output=True,
+            text=True,
+            timeout=170,
+            check=False,
+        )
+        log = "\n".join(file.read_text() for file in tmp_path.glob("STATE/**/lsp.log"))
+        assert result.exists(), f"{editor.stderr}\n{log}"
+        outcome = json.loads(result.read_text())
+        assert "error" not in outcome, f"{outcome}\n{editor.stderr}\n{log}"
+        return outcome["ghost"], "\n".join(outcome["lines"]) + "\n"
+
+    return run
+
+
 @pytest.mark.editor
-def test_accepted_ghost_text_is_in_the_buffer(
-    neovim: str, environment: dict[str, str], tmp_path: Path
-) -> None:
-    file, result = tmp_path / "sums.py", tmp_path / "result.json"
-    file.write_text("\n".join(SOURCE) + "\n")
-    task = {
-        "command": shlex.split(os.environ.get("DLLM_LSP_COMMAND", "")) or None,
-        "settings": {"engine": {"linger": 1}, "suggest": {"confidence": 0}},
-        "file": str(file),
-        "line": SOURCE.index(LINE) + 1,
-        "result": str(result),
-    }
-    editor = subprocess.run(
-        [neovim, "--clean", "--headless", "--cmd", f"set rtp^={PLUGIN}", "-S", DRIVER],
-        env={**environment, "DLLM_LSP_DRIVER": json.dumps(task)},
-        cwd=tmp_path,
-        capture_output=True,
-        text=True,
-        timeout=170,
-        check=False,
-    )
-    log = "\n".join(file.read_text() for file in tmp_path.glob("STATE/**/lsp.log"))
-    assert result.exists(), f"{editor.stderr}\n{log}"
-    outcome = json.loads(result.read_text())
-    assert "error" not in outcome, f"{outcome}\n{editor.stderr}\n{log}"
-    assert outcome["ghost"].strip()
-    assert outcome["lines"] == "\n".join(SOURCE).replace(LINE, LINE + outcome["ghost"]).split("\n")
+def test_accepted_ghost_text_is_in_the_buffer(drive: Drive) -> None:
+    ghost, buffer = drive("accept")
+    assert ghost.strip()
+    assert buffer == SOURCE.replace(LINE, LINE + ghost)
+
+
+@pytest.mark.editor
+def test_ghost_text_that_no_longer_fits_is_gone(drive: Drive) -> None:
+    _, buffer = drive("contradict")
+    assert buffer == SOURCE.replace(LINE, LINE + "@@")
