@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
 from contextlib import suppress
+from typing import Any
 
 from dllm_lsp.autocomplete import Autocomplete
 from dllm_lsp.settings import Settings
@@ -30,16 +31,19 @@ class Service:
         """How the engine is."""
         return self._engine.status if self._engine else Status(state="starting")
 
-    async def use(self, settings: Settings) -> None:
-        """Serve by these settings; the engine changes only where its own settings do."""
-        async with self._lock:
-            used, self._settings = self._settings, settings
-            if used is None or (used.model, used.engine) != (settings.model, settings.engine):
-                await self._close()
-                self._engine = EngineClient(settings, self._on_status, self._on_notice)
-                await self._engine.start()
-            assert self._engine is not None
-            self.autocomplete = Autocomplete(self._engine, settings.suggest)
+    def use(self, settings: Settings) -> Coroutine[Any, Any, None] | None:
+        """Serve by these settings from now on.
+
+        Where they need another engine, returns what ends the use of the old one and starts the new one.
+        """
+        used, self._settings = self._settings, settings
+        old = self._engine
+        if old is not None and used is not None and _same_engine(used, settings):
+            self.autocomplete = Autocomplete(old, settings.suggest)
+            return None
+        new = self._engine = EngineClient(settings, self._on_status, self._on_notice)
+        self.autocomplete = Autocomplete(new, settings.suggest)
+        return self._replace(old, new)
 
     async def restart(self) -> None:
         """End the engine and start it again."""
@@ -49,9 +53,16 @@ class Service:
 
     async def close(self) -> None:
         """Leave the engine, without waiting for one that hangs."""
-        with suppress(TimeoutError):
-            await asyncio.wait_for(self._close(), CLOSE_SECONDS)
-
-    async def _close(self) -> None:
         if self._engine is not None:
-            await self._engine.close()
+            with suppress(TimeoutError):
+                await asyncio.wait_for(self._engine.close(), CLOSE_SECONDS)
+
+    async def _replace(self, old: EngineClient | None, new: EngineClient) -> None:
+        async with self._lock:  # changes in quick succession take effect in their order
+            if old is not None:
+                await old.close()
+            await new.start()
+
+
+def _same_engine(one: Settings, other: Settings) -> bool:
+    return (one.model, one.engine) == (other.model, other.engine)

@@ -114,7 +114,8 @@ class Session:
     async def _start(self, _: object) -> None:
         await asyncio.sleep(SETTINGS_GRACE)
         self._started = True
-        await self._service.use(self._settings)
+        if starting := self._service.use(self._settings):
+            await starting
 
     def _configure(self, params: DidChangeConfigurationParams) -> Coroutine[Any, Any, None] | None:
         if isinstance(params.settings, dict):

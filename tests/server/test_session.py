@@ -1,0 +1,177 @@
+import asyncio
+from typing import Any
+
+import pytest
+from session_sides import PATIENCE, READY, Client, FakeEngine, until
+
+from dllm_lsp import __version__
+from dllm_lsp.worker.messages import Status
+
+SETTINGS = "workspace/didChangeConfiguration"
+
+
+@pytest.mark.parametrize(
+    ("offered", "chosen"),
+    [
+        (None, "utf-16"),
+        ([], "utf-16"),
+        (["utf-8", "utf-16"], "utf-8"),
+        (["utf-32", "utf-8"], "utf-32"),
+        (["utf-7", "utf-16", "utf-8"], "utf-16"),
+        (["utf-7"], "utf-16"),
+    ],
+)
+async def test_the_clients_first_known_encoding_is_chosen(
+    client: Client, offered: list[str] | None, chosen: str
+) -> None:
+    result = await client.begin({"general": {"positionEncodings": offered}})
+    assert result["capabilities"]["positionEncoding"] == chosen
+
+
+async def test_initialize_says_what_the_server_does(client: Client) -> None:
+    result = await client.begin()
+    assert result["serverInfo"] == {"name": "dllm-lsp", "version": __version__}
+    assert result["capabilities"]["textDocumentSync"] == {"openClose": True, "change": 2}
+    assert result["capabilities"]["inlineCompletionProvider"] == {}
+    for command in result["capabilities"]["executeCommandProvider"]["commands"]:
+        await client.request("workspace/executeCommand", {"command": command, "arguments": []})
+
+
+async def test_a_request_before_initialize_is_refused(client: Client) -> None:
+    assert (await client.error("workspace/executeCommand", {"command": "dllm.status"}))["code"] == -32002
+    client.open("a")
+    await client.begin()
+    assert await client.complete(0, 0) is None
+
+
+async def test_initialize_happens_once(client: Client) -> None:
+    await client.begin()
+    assert (await client.error("initialize", {"capabilities": {}}))["code"] == -32600
+
+
+async def test_after_shutdown_only_exit_is_served(client: Client) -> None:
+    await client.begin()
+    assert await client.request("shutdown") is None
+    assert (await client.error("workspace/executeCommand", {"command": "dllm.status"}))["code"] == -32600
+    client.notify("exit")
+    assert await asyncio.wait_for(client.serving, PATIENCE) == 0
+
+
+async def test_an_exit_without_shutdown_is_a_failure(client: Client) -> None:
+    await client.begin()
+    client.notify("exit")
+    assert await asyncio.wait_for(client.serving, PATIENCE) == 1
+
+
+async def test_the_engine_is_left_when_the_client_goes(client: Client, engines: list[FakeEngine]) -> None:
+    await client.begin()
+    client.reader.feed_eof()
+    assert await asyncio.wait_for(client.serving, PATIENCE) == 1
+    assert engines[0].closed
+
+
+async def test_status_is_the_engines(client: Client) -> None:
+    await client.begin()
+    status = await client.request("workspace/executeCommand", {"command": "dllm.status"})
+    assert (status["state"], status["model"]) == ("ready", READY.model)
+
+
+async def test_restart_restarts_the_engine(client: Client, engines: list[FakeEngine]) -> None:
+    await client.begin()
+    assert await client.request("workspace/executeCommand", {"command": "dllm.restart"}) is None
+    assert engines[0].restarts == 1
+
+
+async def test_an_unknown_command_is_refused(client: Client) -> None:
+    await client.begin()
+    error = await client.error("workspace/executeCommand", {"command": "rm"})
+    assert error["code"] == -32602
+    assert "dllm.status" in error["message"]
+
+
+async def test_options_of_initialize_are_used(client: Client, engines: list[FakeEngine]) -> None:
+    await client.begin(options={"model": "/models/mine", "suggest": {"confidence": 0.5}})
+    assert engines[0].settings.model == "/models/mine"
+    assert client.warnings == []
+
+
+async def test_settings_sent_behind_initialized_reach_the_first_engine(
+    client: Client, engines: list[FakeEngine]
+) -> None:
+    await client.request("initialize", {"capabilities": {}})
+    client.notify("initialized", {})
+    client.notify(SETTINGS, {"settings": {"dllm-lsp": {"model": "/models/mine"}}})
+    await until(lambda: bool(engines))
+    assert [engine.settings.model for engine in engines] == ["/models/mine"]
+
+
+async def test_another_model_is_another_engine(client: Client, engines: list[FakeEngine]) -> None:
+    await client.begin()
+    client.notify(SETTINGS, {"settings": {"dllm-lsp": {"model": "/models/mine"}}})
+    await until(lambda: len(engines) == 2)
+    assert engines[0].closed
+    assert engines[1].settings.model == "/models/mine"
+
+
+async def test_other_settings_keep_the_engine(client: Client, engines: list[FakeEngine]) -> None:
+    await client.begin()
+    client.open("value = ")
+    client.notify(SETTINGS, {"settings": {"dllm-lsp": {"suggest": {"enabled": False}}}})
+    assert await client.complete(0, 8) is None
+    client.notify(SETTINGS, {"settings": {"dllm-lsp": {}}})
+    assert await client.complete(0, 8) == ("compute(1)", (0, 8, 0, 8))
+    assert len(engines) == 1
+
+
+@pytest.mark.parametrize("settings", [None, {}, {"other": {"model": 3}}, {"dllm-lsp": None}, [1]])
+async def test_settings_of_others_change_nothing(
+    client: Client, engines: list[FakeEngine], settings: Any
+) -> None:
+    await client.begin(options={"model": "/models/mine"})
+    client.notify(SETTINGS, {"settings": settings})
+    client.open("value = ")
+    assert await client.complete(0, 8) is not None
+    assert [engine.settings.model for engine in engines] == ["/models/mine"]
+    assert client.warnings == []
+
+
+async def test_a_bad_setting_is_shown_and_the_rest_used(client: Client, engines: list[FakeEngine]) -> None:
+    await client.begin(options={"engine": {"threads": -1, "linger": 5}})
+    assert client.warnings == [
+        'The setting "engine.threads" is -1, but must be a whole number from 0; using 0.'
+    ]
+    assert engines[0].settings.engine.linger == 5
+
+
+async def test_notices_of_the_engine_are_shown(client: Client, engines: list[FakeEngine]) -> None:
+    await client.begin()
+    engines[0].on_notice("The engine stopped.")
+    assert client.warnings == ["The engine stopped."]
+
+
+def progress(client: Client) -> list[tuple[str, str]]:
+    values = [m["params"]["value"] for m in client.received if m.get("method") == "$/progress"]
+    return [(value["kind"], value.get("message", "")) for value in values]
+
+
+async def test_loading_is_shown_as_progress(client: Client, engines: list[FakeEngine]) -> None:
+    await client.begin({"window": {"workDoneProgress": True}})
+    for _ in range(2):  # a second bar for a second time of loading
+        client.received.clear()
+        engines[0].become(Status(state="loading", detail="reading weights"))
+        await client.message(lambda message: message.get("method") == "$/progress")
+        engines[0].become(Status(state="loading", detail="warming up"))
+        await until(lambda: ("report", "warming up") in progress(client))
+        engines[0].become(READY)
+        await until(lambda: ("end", "ready") in progress(client))
+        assert progress(client)[0] == ("begin", "reading weights")
+        tokens = {m["params"]["token"] for m in client.received if "progress" in m.get("method", "").lower()}
+        assert len(tokens) == 1
+
+
+async def test_a_client_without_progress_is_not_asked(client: Client, engines: list[FakeEngine]) -> None:
+    await client.begin()
+    engines[0].become(Status(state="loading"))
+    client.open("value = ")
+    assert await client.complete(0, 8) is None
+    assert not any("rogress" in message.get("method", "") for message in client.received)
