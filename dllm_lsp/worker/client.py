@@ -96,7 +96,6 @@ class EngineClient:
             begun = loop.time()
             try:
                 await self._use_engine()
-                self._set_status(Status(state="starting", detail="the engine is being started again"))
             except LoadError as error:
                 self._tell(str(error))
                 return
@@ -112,18 +111,17 @@ class EngineClient:
     async def _use_engine(self) -> None:
         """Connect, and serve until the engine is gone or silent. Raises LoadError if it has no model."""
         channel = await self._supervisor.connect()
-        self._link = Link(channel, self._silence, self._set_status, self._tell)
+        self._link = link = Link(channel, self._silence, self._set_status, self._tell)
         try:
-            await self._link.listen()
-            was_silent = self._link.was_silent
+            await link.listen()
         finally:
             self._link = None
-        if was_silent:
-            await self._supervisor.end()
-        if self.status.state == "failed":
+        if link.state == "failed":
             raise LoadError(self.status.detail)
-        if self.status.state != "starting":  # else it was about to end, before it said a word
-            self._tell(f"The engine stopped and is being started again. Its log: {log_path()}")
+        self._set_status(Status(state="starting", detail="the engine is being started again"))
+        self._tell(f"The engine stopped and is being started again. Its log: {log_path()}")
+        if link.was_silent:
+            await self._supervisor.end()
 
     def _set_status(self, status: Status) -> None:
         if status == self.status:

@@ -49,7 +49,7 @@ class Link:
         self._patience = Patience(silence, lambda: channel.send(Ping()), channel.abort)
         self._pending: dict[int, _Pending] = {}
         self._ids = count(1)
-        self._state = "starting"
+        self.state = "starting"  # what the engine last said, if anything
 
     @property
     def was_silent(self) -> bool:
@@ -63,9 +63,9 @@ class Link:
         """
         self._patience.expect()
         try:
-            while self._state != "failed":
+            while self.state != "failed":
                 self._take(await self._channel.receive())
-                self._patience.hear(self._state == "loading" or bool(self._pending))
+                self._patience.hear(self.state == "loading" or bool(self._pending))
         except ConnectionError:
             return
         finally:
@@ -106,7 +106,7 @@ class Link:
     def _take(self, message: ToClient) -> None:
         match message:
             case Status():
-                self._state = message.state
+                self.state = message.state
                 self._on_status(message)
             case Draft():
                 pending = self._pending.get(message.id)

@@ -42,9 +42,10 @@ class FakeEngine:
             raise KeyError("surprise")
         if "memory" in document:
             raise MemoryError
-        if "hang" in document:
-            time.sleep(3600)
         pieces = (Piece(hole.before.upper(), 0.5),)
+        if "hang" in document:
+            yield (1, pieces)
+            time.sleep(3600)
         for step in range(1, limits.passes + 1):
             time.sleep(STEP_SECONDS)
             yield (step, pieces if "huge" not in document else (Piece("x" * 200_000, 1.0),))
@@ -55,6 +56,7 @@ def load(model: str, device: str, threads: int) -> FakeEngine:
     if "broken" in model:
         raise ValueError(f"{model} holds no weights")
     if "deadly" in model:
+        time.sleep(0.3)
         os._exit(7)
     return FakeEngine(device)
 
