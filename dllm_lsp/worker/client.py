@@ -75,6 +75,7 @@ class EngineClient:
     async def restart(self) -> None:
         """End the engine, for whoever else uses it too, and start it again."""
         await self.close()
+        self._set_status(Status(state="starting"))
         try:
             await self._supervisor.end()
         except (OSError, WorkerError) as error:

@@ -1,6 +1,7 @@
 """What goes wrong on the way to the engine's process; every message is for the user.
 
 WorkerError
+├── ModelError    the model's name cannot be a path
 ├── PlaceError    no private folder for the engine's socket
 ├── StartError    the engine's process did not come up
 └── LoadError     it did, but cannot load its model
@@ -8,7 +9,11 @@ WorkerError
 
 
 class WorkerError(Exception):
-    """The engine's process cannot be reached."""
+    """The engine's process cannot be reached, or has no engine."""
+
+
+class ModelError(WorkerError):
+    """The settings name a model that cannot be looked for."""
 
 
 class PlaceError(WorkerError):

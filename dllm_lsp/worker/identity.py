@@ -12,17 +12,29 @@ from pathlib import Path
 import dllm_lsp
 from dllm_lsp.settings import Settings
 from dllm_lsp.worker import messages
+from dllm_lsp.worker.errors import ModelError
 
 BUNDLED = Path(dllm_lsp.__file__).parent / "models" / "bundled"
 
 
 def weights(model: str) -> Path:
-    """Return the resolved folder of a model as the settings name it; it may not exist."""
-    return (BUNDLED if model == "bundled" else Path(model).expanduser()).resolve()
+    """Return the resolved folder of a model as the settings name it; it may not exist.
+
+    Raises ModelError for a name that cannot be a path.
+    """
+    if model == "bundled":
+        return BUNDLED
+    try:
+        return Path(model).expanduser().resolve()
+    except (OSError, RuntimeError, ValueError) as error:  # no such home, a loop of links, a zero byte
+        raise ModelError(f'The setting "model" is {model!r}, which is no path: {error}') from error
 
 
 def identity(settings: Settings) -> str:
-    """Return 16 hexadecimal digits that change with package, messages, weights, device and threads."""
+    """Return 16 hexadecimal digits that change with package, messages, weights, device and threads.
+
+    Raises ModelError as `weights` does.
+    """
     folder = weights(settings.model)
     facts = [
         dllm_lsp.__version__,

@@ -196,7 +196,16 @@ async def test_a_restart_tries_a_model_again(open_editor: OpenEditor):
     await editor.client.start()
     await until(lambda: len(editor.notices) == 1)
     await editor.client.restart()
+    assert editor.client.status.state == "starting"
+    assert (await editor.client.wait_ready(20)).state == "failed"
     await until(lambda: len(editor.notices) == 2)
+
+
+async def test_a_model_that_is_no_path_is_told(open_editor: OpenEditor):
+    editor = open_editor(model="a\0b")
+    await editor.client.start()
+    assert (await editor.client.wait_ready(20)).state == "failed"
+    assert "no path" in editor.notices[0]
 
 
 async def test_an_engine_that_dies_while_loading_is_tried_again_and_told_once(open_editor: OpenEditor):

@@ -9,6 +9,7 @@ import pytest
 
 from dllm_lsp.settings import EngineSettings, Settings, SuggestSettings
 from dllm_lsp.worker import messages
+from dllm_lsp.worker.errors import ModelError
 from dllm_lsp.worker.identity import identity, weights
 
 
@@ -52,6 +53,12 @@ def test_new_weights_and_new_messages_make_a_difference(checkpoint: Path, monkey
     monkeypatch.setattr(messages, "VERSION", -1)
     seen.add(identity(settings))
     assert len(seen) == 4
+
+
+@pytest.mark.parametrize("model", ["~nobody-of-that-name/model", "a\0b"])
+def test_a_name_that_is_no_path_is_an_error_that_says_so(model: str):
+    with pytest.raises(ModelError, match='The setting "model" is'):
+        identity(Settings(model=model))
 
 
 def test_a_home_folder_is_expanded(monkeypatch: pytest.MonkeyPatch, tmp_path: Path):

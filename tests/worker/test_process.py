@@ -136,6 +136,7 @@ async def test_the_process_is_out_of_the_editors_group_and_holds_none_of_its_fil
 async def test_an_idle_engine_uses_no_processor_time(editor: Editor):
     process = psutil.Process(editor.pid)
     await editor.infill()
+    await asyncio.sleep(0.2)  # its thread comes to rest
     before = process.cpu_times(), process.num_ctx_switches()
     await asyncio.sleep(1)
     assert (process.cpu_times(), process.num_ctx_switches()) == before
