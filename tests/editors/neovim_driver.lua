@@ -85,7 +85,8 @@ end
 -- Types what contradicts the ghost text, while the server has been told to suggest nothing more.
 local function contradict()
   local client = vim.lsp.get_clients({ name = 'dllm_lsp' })[1]
-  client:notify('workspace/didChangeConfiguration', { settings = { ['dllm-lsp'] = { suggest = { enabled = false } } } })
+  local silent = vim.tbl_deep_extend('force', input.settings, { suggest = { enabled = false } })
+  client:notify('workspace/didChangeConfiguration', { settings = { ['dllm-lsp'] = silent } })
   keys('@@')
   await('the ghost text to go', function()
     return not ghost_text()
