@@ -199,3 +199,29 @@ def test_the_committed_list_is_sound():
     assert len(packages.names) == len(pins), "a package is listed twice or in both splits"
     assert all(pin.count("==") == 1 for pin in pins)
     assert packages.names.isdisjoint(packages.forbidden)
+
+
+def test_the_metadata_of_a_copied_package_does_not_count(tmp_path):
+    inner = "Metadata-Version: 2.4\nName: inner\nVersion: 2\nLicense-Expression: MIT\n"
+    files = {"one.py": module(1), "a_vendor/inner-2.dist-info/METADATA": inner}
+    write_wheel(tmp_path, "one==1.0", files, "License-Expression: GPL-3.0-only")
+    with pytest.raises(RefusedError, match="GPL"):
+        pinned_wheel("one==1.0", tmp_path)
+
+
+def test_a_broken_wheel_is_refused_and_named(tmp_path):
+    folder = tmp_path / "one-1.0"
+    folder.mkdir()
+    (folder / "one-1.0-py3-none-any.whl").write_bytes(b"half a download")
+    with pytest.raises(RefusedError, match=r"one-1\.0-py3-none-any\.whl"):
+        pinned_wheel("one==1.0", tmp_path)
+
+
+@pytest.mark.parametrize("content", [None, "not json\n", '{"question": "?"}\n'])
+def test_a_useless_evaluation_file_is_said_to_be_so(tmp_path, content, monkeypatch):
+    monkeypatch.setattr(command, "_EXCLUDED", tmp_path / "hashes.npy")
+    if content is not None:
+        (tmp_path / "set.jsonl").write_text(content)
+    with pytest.raises(SystemExit, match="corpus: "):
+        command.main(["--hash-evaluation", str(tmp_path / "set.jsonl")])
+    assert not (tmp_path / "hashes.npy").exists()

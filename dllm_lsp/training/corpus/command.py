@@ -55,16 +55,28 @@ class Packages:
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
-    """Run the command line `arguments` (the process's own by default)."""
+    """Run the command line `arguments` (the process's own by default).
+
+    Ends the process with a message when a file cannot be used or when a listed package could not be had.
+    """
     options = _parser().parse_args(arguments)
-    if options.hash_evaluation:
-        return hash_evaluation(options.hash_evaluation, _EXCLUDED)
+    try:
+        if options.hash_evaluation:
+            hash_evaluation(options.hash_evaluation, _EXCLUDED)
+        else:
+            _gather_all(options)
+    except (OSError, ValueError) as error:
+        raise SystemExit(f"corpus: {error}") from error
+
+
+def _gather_all(options: argparse.Namespace) -> None:
     packages = Packages.read(_PACKAGES)
     cap = int(options.source_megabytes * 1e6)
     with Corpus(options.out, np.load(_EXCLUDED, allow_pickle=False), packages.forbidden, cap) as corpus:
         refused = gather(corpus, packages, options.out / "wheels", options.installed)
     _report(corpus, refused)
-    return None
+    if missing := [pin for pin in packages.train + packages.heldout if pin in refused]:
+        raise SystemExit(f"corpus: written, but without these listed packages: {', '.join(missing)}")
 
 
 def gather(corpus: Corpus, packages: Packages, cache: Path, with_installed: bool) -> dict[str, str]:
@@ -96,8 +108,13 @@ def _plan(
 
 
 def hash_evaluation(files: Sequence[Path], target: Path) -> None:
-    """Write to `target` the shingles of every program in the JSON-lines `files` (gzip by the suffix .gz)."""
+    """Write to `target` the shingles of every program in the JSON-lines `files` (gzip by the suffix .gz).
+
+    Raises OSError or ValueError when a file cannot be read or holds no program.
+    """
     hashes = [telling_shingles(program) for file in files for program in _programs(file)]
+    if not hashes:
+        raise ValueError(f"no row has the fields {' or '.join('+'.join(names) for names in _PROGRAM_FIELDS)}")
     np.save(target, np.unique(np.concatenate(hashes)))
     print(f"{target}: {sum(map(len, hashes))} shingles of {len(hashes)} programs")
 

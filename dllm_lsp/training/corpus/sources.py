@@ -64,14 +64,25 @@ def pinned_wheel(pin: str, cache: Path) -> Source:
     if not any(folder.glob("*.whl")):
         _download(pin, folder)
     archive = next(folder.glob("*.whl"))
-    with zipfile.ZipFile(archive) as wheel:
-        names = sorted(wheel.namelist())
-        metadata = next(name for name in names if name.endswith(".dist-info/METADATA"))
-        distribution = PathDistribution(zipfile.Path(wheel, metadata.removesuffix("METADATA")))
-        license_name = license_of(distribution.metadata)
-        files = {name: wheel.read(name) for name in names if name.endswith(".py")}
+    try:
+        license_name, files = _contents(archive)
+    except zipfile.BadZipFile as error:
+        raise RefusedError(f"broken wheel, remove it and try again: {archive}") from error
     name, version = pin.split("==")
     return Source(name, version, license_name, hashlib.sha256(archive.read_bytes()).hexdigest(), files)
+
+
+def _contents(archive: Path) -> tuple[str, dict[str, bytes]]:
+    """The license of the wheel `archive` and its Python files by path."""
+    with zipfile.ZipFile(archive) as wheel:
+        names = sorted(wheel.namelist())
+        # Only the outermost: copies of other packages may bring their own metadata.
+        metadata = [name for name in names if re.fullmatch(r"[^/]+\.dist-info/METADATA", name)]
+        if not metadata:
+            raise RefusedError("no metadata")
+        folder = zipfile.Path(wheel, metadata[0].removesuffix("METADATA"))
+        license_name = license_of(PathDistribution(folder).metadata)
+        return license_name, {name: wheel.read(name) for name in names if name.endswith(".py")}
 
 
 def installed() -> list[Distribution]:
@@ -97,7 +108,8 @@ def _download(pin: str, folder: Path) -> None:
     try:
         subprocess.run(command, check=True, capture_output=True, text=True, timeout=_DOWNLOAD_TIMEOUT)
     except subprocess.CalledProcessError as error:
-        raise RefusedError(f"no pure Python wheel: {error.stderr.strip().splitlines()[-1:]}") from error
+        reason = error.stderr.strip().split("\n")[-1]
+        raise RefusedError(f"no pure Python wheel: {reason}") from error
     except subprocess.TimeoutExpired as error:
         raise RefusedError(f"download took longer than {_DOWNLOAD_TIMEOUT} s") from error
 
