@@ -54,7 +54,8 @@ async def _serve_tcp(settings: Settings, host: str, port: int) -> None:
 
     server = await asyncio.start_server(serve_client, host, port)
     for socket in server.sockets:
-        print(f"dllm-lsp: listening on {socket.getsockname()}", file=sys.stderr, flush=True)
+        address, number = socket.getsockname()[:2]
+        print(f"dllm-lsp: listening on {address}:{number}", file=sys.stderr, flush=True)
     async with server:
         await server.serve_forever()
 
