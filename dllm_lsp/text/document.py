@@ -35,11 +35,11 @@ class Document:
     `version` is the client's. Positions outside the document mean the nearest place inside it.
     """
 
-    def __init__(self, uri: str, language: str, version: int, text: str, encoding: Encoding) -> None:
+    def __init__(self, uri: str, language: str, version: int | None, text: str, encoding: Encoding) -> None:
         self.uri = uri
         self.language = language
         self.version = version
-        self._encoding = encoding
+        self.encoding = encoding
         self._lines = split_lines(text)
 
     def replace_all(self, text: str) -> None:
@@ -48,8 +48,8 @@ class Document:
 
     def replace(self, start: Position, end: Position, text: str) -> None:
         """Replace what lies between two positions, given in either order."""
-        first, first_column = self._place(min(start, end))
-        last, last_column = self._place(max(start, end))
+        first, first_column = self.place(min(start, end))
+        last, last_column = self.place(max(start, end))
         changed = self._lines[first][:first_column] + text + self._lines[last][last_column:]
         if first > 0 and self._lines[first - 1].endswith("\r"):
             first -= 1  # a "\n" that now follows belongs to that line's end
@@ -61,12 +61,12 @@ class Document:
 
     def snapshot(self, position: Position) -> Snapshot:
         """Return the document as it is now, with the cursor at `position`."""
-        line, column = self._place(position)
+        line, column = self.place(position)
         return Snapshot(self.uri, self.version, self.language, tuple(self._lines), line, column)
 
-    def _place(self, position: Position) -> tuple[int, int]:
+    def place(self, position: Position) -> tuple[int, int]:
         """Return the line and the code-point column nearest to a position."""
         if position.line >= len(self._lines):
             return len(self._lines) - 1, len(content_of(self._lines[-1]))
         line = max(position.line, 0)
-        return line, column_at(self._lines[line], max(position.character, 0), self._encoding)
+        return line, column_at(self._lines[line], max(position.character, 0), self.encoding)
