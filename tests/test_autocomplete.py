@@ -1,0 +1,107 @@
+from collections.abc import Callable
+
+import pytest
+
+from dllm_lsp.autocomplete import Autocomplete
+from dllm_lsp.settings import SuggestSettings
+from dllm_lsp.text.snapshot import Snapshot
+from dllm_lsp.worker.messages import Draft, Hole, Infilled, Limits, Piece, Status
+
+READY = Status(state="ready", before=12, after=12)
+
+
+class Engine:
+    """Answers every hole with `text`, or with nothing when `text` is None."""
+
+    def __init__(self, text: str | None = "compute(1)", probability: float = 1.0) -> None:
+        self.status = READY
+        self.text = text
+        self.probability = probability
+        self.asked: list[tuple[Hole, Limits]] = []
+
+    async def infill(
+        self,
+        document: str,
+        method: str,
+        hole: Hole,
+        limits: Limits,
+        on_draft: Callable[[Draft], None] | None = None,
+    ) -> Infilled | None:
+        self.asked.append((hole, limits))
+        if self.text is None:
+            return None
+        pieces = (Piece(self.text, self.probability),)
+        if on_draft:
+            on_draft(Draft(id=1, step=1, pieces=pieces))
+        return Infilled(id=1, pieces=pieces, end=1.0, steps=1, passes=2, encoded=3, milliseconds=4.0)
+
+
+def snapshot(before: str = "value = ", after: str = "\n", uri: str = "file:///work/app.py") -> Snapshot:
+    lines = (before + after).splitlines(keepends=True)
+    line = before.count("\n")
+    return Snapshot(uri, 1, "python", tuple(lines), line, len(before.split("\n")[-1]))
+
+
+async def test_the_engine_gets_the_context_it_announced_and_the_users_time() -> None:
+    engine = Engine()
+    autocomplete = Autocomplete(engine, SuggestSettings(milliseconds=50))
+    suggestion = await autocomplete.suggest(snapshot("import os\nvalue = ", "\nprint(value)\n"))
+    assert suggestion is not None
+    assert suggestion.text == "compute(1)"
+    [(hole, limits)] = engine.asked
+    assert 0 < len(hole.before) <= READY.before
+    assert 0 < len(hole.after) <= READY.after
+    assert limits.milliseconds == 50
+
+
+async def test_drafts_are_heard() -> None:
+    drafts: list[Draft] = []
+    await Autocomplete(Engine(), SuggestSettings()).suggest(snapshot(), drafts.append)
+    assert [draft.step for draft in drafts] == [1]
+
+
+async def test_the_same_place_is_asked_once_even_if_nothing_was_good_enough() -> None:
+    engine = Engine(probability=0.1)
+    autocomplete = Autocomplete(engine, SuggestSettings(confidence=0.5))
+    assert await autocomplete.suggest(snapshot()) is None
+    assert await autocomplete.suggest(snapshot()) is None
+    assert len(engine.asked) == 1
+
+
+async def test_a_place_that_got_no_answer_is_asked_again() -> None:
+    engine = Engine(text=None)
+    autocomplete = Autocomplete(engine, SuggestSettings())
+    assert await autocomplete.suggest(snapshot()) is None
+    engine.text = "compute(1)"
+    assert await autocomplete.suggest(snapshot()) is not None
+
+
+async def test_a_known_place_needs_no_engine() -> None:
+    engine = Engine()
+    autocomplete = Autocomplete(engine, SuggestSettings())
+    await autocomplete.suggest(snapshot())
+    engine.status = Status(state="starting")
+    rest = await autocomplete.suggest(snapshot("value = comp"))
+    assert rest is not None
+    assert rest.text == "ute(1)"
+
+
+@pytest.mark.parametrize("state", ["starting", "loading", "failed"])
+async def test_an_engine_that_is_not_ready_is_not_asked(state: str) -> None:
+    engine = Engine()
+    engine.status = Status(state=state)
+    assert await Autocomplete(engine, SuggestSettings()).suggest(snapshot()) is None
+    assert engine.asked == []
+
+
+@pytest.mark.parametrize("uri", ["file:///work/.env", "git:/work/app.py"])
+async def test_what_must_not_be_completed_is_not_shown_to_the_engine(uri: str) -> None:
+    engine = Engine()
+    assert await Autocomplete(engine, SuggestSettings()).suggest(snapshot(uri=uri)) is None
+    assert engine.asked == []
+
+
+async def test_nothing_is_suggested_when_the_user_said_so() -> None:
+    engine = Engine()
+    assert await Autocomplete(engine, SuggestSettings(enabled=False)).suggest(snapshot()) is None
+    assert engine.asked == []
