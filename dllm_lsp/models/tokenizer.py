@@ -1,0 +1,111 @@
+"""Text to token ids and back: byte-level BPE for code, with the canvas's own tokens outside of its reach.
+
+The special ids come first and the BPE's follow them, so no text, whatever it spells, can become a mask. No token
+crosses a line break, and a text cut at a line break or between words is tokenized like its pieces.
+"""
+
+from __future__ import annotations
+
+import codecs
+from collections.abc import Iterable, Sequence
+from functools import cached_property
+from pathlib import Path
+
+from tokenizers import Regex, decoders, models, pre_tokenizers, trainers
+from tokenizers import Tokenizer as BytePairEncoder
+
+LANGUAGES = ("python", "javascript", "typescript", "go", "rust", "java", "c", "cpp")
+"""Languages with a begin token of their own; every other language shares one."""
+
+_CANVAS = ("mask", "delete", "expand")
+_SPECIAL = (*_CANVAS, "begin", *(f"begin:{language}" for language in LANGUAGES))
+
+# A line break; the indentation of a line; a word with one mark or space before it; up to three digits; a run of
+# marks; other white space, its last blank left to the word that follows.
+_PRE_TOKEN = r"""\r\n|\r|\n|(?<=\n)[^\S\r\n]+|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}{1,3}| ?[^\s\p{L}\p{N}]+|[^\S\r\n]+(?!\S)|[^\S\r\n]"""
+
+
+class Tokenizer:
+    """Encodes text to ids in [0, size) and ids to text."""
+
+    mask = 0
+    delete = 1
+    expand = 2
+
+    def __init__(self, encoder: BytePairEncoder) -> None:
+        self._encoder = encoder
+
+    @classmethod
+    def load(cls, path: Path) -> Tokenizer:
+        """Read a `tokenizer.json`; raise ValueError if it is none."""
+        try:
+            return cls(BytePairEncoder.from_str(path.read_text(encoding="utf-8")))
+        except Exception as error:  # the library raises bare Exception
+            raise ValueError(f"{path} is not a tokenizer file: {error}") from error
+
+    @classmethod
+    def train(cls, texts: Iterable[str], size: int) -> Tokenizer:
+        """Learn a vocabulary of `size` ids, the special ones included, from `texts`."""
+        encoder = BytePairEncoder(models.BPE())
+        encoder.pre_tokenizer = pre_tokenizers.Sequence(
+            [
+                pre_tokenizers.Split(Regex(_PRE_TOKEN), behavior="isolated"),
+                pre_tokenizers.ByteLevel(add_prefix_space=False, use_regex=False),
+            ]
+        )
+        encoder.decoder = decoders.ByteLevel()
+        trainer = trainers.BpeTrainer(
+            vocab_size=size - len(_SPECIAL),
+            initial_alphabet=pre_tokenizers.ByteLevel.alphabet(),
+            show_progress=False,
+            max_token_length=16,
+        )
+        encoder.train_from_iterator(texts, trainer)
+        return cls(encoder)
+
+    def save(self, path: Path) -> None:
+        """Write a `tokenizer.json`."""
+        self._encoder.save(str(path), pretty=False)
+
+    @property
+    def size(self) -> int:
+        """The number of ids."""
+        return len(_SPECIAL) + int(self._encoder.get_vocab_size())
+
+    def begin(self, language: str) -> int:
+        """The id that starts every stream of this language."""
+        name = f"begin:{language}"
+        return _SPECIAL.index(name if name in _SPECIAL else "begin")
+
+    def encode(self, text: str) -> list[int]:
+        """Return the ids of `text`; lone surrogates, which no UTF-8 file can hold, count as U+FFFD."""
+        return self.encode_batch([text])[0]
+
+    def encode_batch(self, texts: Sequence[str]) -> list[list[int]]:
+        """Return the ids of each text."""
+        clean = [text.encode("utf-8", "replace").decode("utf-8") for text in texts]
+        return [
+            [i + len(_SPECIAL) for i in encoding.ids] for encoding in self._encoder.encode_batch_fast(clean)
+        ]
+
+    def decode(self, ids: Iterable[int]) -> str:
+        """Return the text of `ids`; special ids have none."""
+        return "".join(self.pieces(ids))
+
+    def pieces(self, ids: Iterable[int]) -> list[str]:
+        """Return each id's text; a character that spans ids belongs to the one that completes it."""
+        decoder = codecs.getincrementaldecoder("utf-8")("replace")
+        return [decoder.decode(self._bytes[i]) for i in ids]
+
+    @cached_property
+    def _bytes(self) -> list[bytes]:
+        alphabet = _byte_alphabet()
+        tokens = (self._encoder.id_to_token(i) for i in range(self._encoder.get_vocab_size()))
+        return [b""] * len(_SPECIAL) + [bytes(alphabet[c] for c in token) for token in tokens]
+
+
+def _byte_alphabet() -> dict[str, int]:
+    """The byte that each character of a byte-level token stands for (Radford et al. 2019, GPT-2)."""
+    printable = [*range(33, 127), *range(161, 173), *range(174, 256)]
+    others = [byte for byte in range(256) if byte not in printable]
+    return {chr(byte): byte for byte in printable} | {chr(256 + i): byte for i, byte in enumerate(others)}

@@ -1,0 +1,133 @@
+"""The network: a pre-norm transformer with rotary positions, RMSNorm, SwiGLU and normed queries and keys.
+
+It knows no masks, caches or positions: who attends to whom is the `Attend` that it is called with.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import torch
+from msgspec import Struct
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+Attend = Callable[[int, Tensor, Tensor, Tensor], Tensor]
+"""(layer, query, key, value), each [batch, heads, length, head width], to the attended values, same shape."""
+
+
+class TransformerConfig(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """The network's shape."""
+
+    vocabulary: int
+    width: int
+    layers: int
+    heads: int
+    feed_forward: int
+    rope_theta: float = 10_000.0
+    norm_epsilon: float = 1e-6
+
+    @property
+    def head_width(self) -> int:
+        """Width of one attention head."""
+        return self.width // self.heads
+
+
+class Rotation:
+    """Rotary position embedding (Su et al. 2021) for given positions, halves rotated against each other.
+
+    Made once for a pass and applied in every layer. Positions are any integers, broadcast to [..., length]; the
+    rotations of x by p and then by q are the rotation by p + q.
+    """
+
+    def __init__(self, positions: Tensor, head_width: int, theta: float) -> None:
+        exponents = torch.arange(0, head_width, 2, device=positions.device, dtype=torch.float32) / head_width
+        angles = positions[..., None].float() * theta**-exponents
+        self.cos, self.sin = angles.cos(), angles.sin()
+
+    def __call__(self, x: Tensor) -> Tensor:
+        """Rotate x [..., length, head width]."""
+        first, second = x.chunk(2, dim=-1)
+        cos, sin = self.cos.to(x.dtype), self.sin.to(x.dtype)
+        return torch.cat([first * cos - second * sin, second * cos + first * sin], dim=-1)
+
+
+class Attention(nn.Module):
+    """Multi-head attention, the attending itself left to the caller."""
+
+    def __init__(self, config: TransformerConfig) -> None:
+        super().__init__()
+        self.heads = config.heads
+        self.qkv = nn.Linear(config.width, 3 * config.width, bias=False)
+        self.query_norm = nn.RMSNorm(config.head_width, eps=config.norm_epsilon)
+        self.key_norm = nn.RMSNorm(config.head_width, eps=config.norm_epsilon)
+        self.out = nn.Linear(config.width, config.width, bias=False)
+
+    def forward(self, x: Tensor, layer: int, attend: Attend) -> Tensor:
+        batch, length, width = x.shape
+        query, key, value = self.qkv(x).view(batch, length, 3, self.heads, -1).permute(2, 0, 3, 1, 4)
+        mixed = attend(layer, self.query_norm(query), self.key_norm(key), value)
+        return self.out(mixed.transpose(1, 2).reshape(batch, length, width))
+
+
+class FeedForward(nn.Module):
+    """SwiGLU (Shazeer 2020)."""
+
+    def __init__(self, config: TransformerConfig) -> None:
+        super().__init__()
+        self.gate_up = nn.Linear(config.width, 2 * config.feed_forward, bias=False)
+        self.down = nn.Linear(config.feed_forward, config.width, bias=False)
+
+    def forward(self, x: Tensor) -> Tensor:
+        gate, up = self.gate_up(x).chunk(2, dim=-1)
+        return self.down(F.silu(gate) * up)
+
+
+class Block(nn.Module):
+    """One layer: attention, then feed-forward, each behind a norm and beside a residual."""
+
+    def __init__(self, config: TransformerConfig) -> None:
+        super().__init__()
+        self.attention_norm = nn.RMSNorm(config.width, eps=config.norm_epsilon)
+        self.attention = Attention(config)
+        self.feed_forward_norm = nn.RMSNorm(config.width, eps=config.norm_epsilon)
+        self.feed_forward = FeedForward(config)
+
+    def forward(self, x: Tensor, layer: int, attend: Attend) -> Tensor:
+        x = x + self.attention(self.attention_norm(x), layer, attend)
+        return x + self.feed_forward(self.feed_forward_norm(x))
+
+
+class Transformer(nn.Module):
+    """Token embeddings, blocks and a head tied to the embeddings."""
+
+    def __init__(self, config: TransformerConfig) -> None:
+        super().__init__()
+        self.config = config
+        self.embedding = nn.Embedding(config.vocabulary, config.width)
+        self.blocks = nn.ModuleList(Block(config) for _ in range(config.layers))
+        self.norm = nn.RMSNorm(config.width, eps=config.norm_epsilon)
+        self.apply(self._initialize)
+
+    def _initialize(self, module: nn.Module) -> None:
+        if isinstance(module, nn.Linear):
+            nn.init.normal_(module.weight, std=module.in_features**-0.5)
+        elif isinstance(module, nn.Embedding):
+            nn.init.normal_(module.weight, std=0.02)
+        if isinstance(module, Block):  # a fresh block adds nothing to the residual stream
+            nn.init.zeros_(module.attention.out.weight)
+            nn.init.zeros_(module.feed_forward.down.weight)
+
+    def rotation(self, positions: Tensor) -> Rotation:
+        """Rotary embedding of integer positions [..., length] for this network's heads."""
+        return Rotation(positions, self.config.head_width, self.config.rope_theta)
+
+    def forward(self, x: Tensor, attend: Attend) -> Tensor:
+        """Map embedded tokens [batch, length, width] to final hidden states of the same shape."""
+        for layer, block in enumerate(self.blocks):
+            x = block(x, layer, attend)
+        return self.norm(x)
+
+    def logits(self, hidden: Tensor) -> Tensor:
+        """Map hidden states [..., width] to logits [..., vocabulary]."""
+        return F.linear(hidden, self.embedding.weight)

@@ -1,0 +1,135 @@
+"""One pass over a training batch: both streams and all canvases of every document, in every layer at once."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+from dllm_lsp.models.streams import AFTER, BEFORE, CANVAS, StreamsModel
+from dllm_lsp.training.batches import Batch
+from dllm_lsp.training.noise import IGNORED
+
+
+class Losses(NamedTuple):
+    """Mean cross-entropies in nats, each a scalar."""
+
+    next: Tensor
+    previous: Tensor
+    canvas: Tensor
+
+
+def losses(model: StreamsModel, batch: Batch) -> Losses:
+    """Next-token loss on *before*, previous-token loss on *after*, diffusion loss on the canvases."""
+    documents, entries = batch.before.shape
+    x = torch.cat(
+        [
+            model.embed(batch.before, BEFORE),
+            model.embed(batch.after, AFTER),
+            model.embed(batch.canvas.flatten(1), CANVAS),
+        ],
+        dim=1,
+    )
+    hidden = model.transformer(x, TrainingAttention(model, batch))
+    streams = hidden[:, : 2 * entries].reshape(documents * 2, entries, -1)
+    targets = torch.stack([batch.before, batch.after], dim=1).view(documents * 2, entries)
+    valid = torch.arange(entries, device=x.device) < batch.lengths.repeat_interleave(2)[:, None]
+    targets = targets.masked_fill(~valid, IGNORED)[:, 1:]
+    each = F.cross_entropy(
+        model.transformer.logits(streams[:, :-1]).flatten(0, 1).float(),
+        targets.flatten(),
+        ignore_index=IGNORED,
+        reduction="none",
+    ).view(documents, 2, -1)
+    count = (batch.lengths - 1).sum()
+    return Losses(
+        each[:, 0].sum() / count,
+        each[:, 1].sum() / count,
+        _canvas_loss(model, hidden[:, 2 * entries :], batch),
+    )
+
+
+def _canvas_loss(model: StreamsModel, hidden: Tensor, batch: Batch) -> Tensor:
+    learned = (batch.targets != IGNORED).flatten()
+    logits = model.transformer.logits(hidden.flatten(0, 1)[learned])
+    each = F.cross_entropy(logits.float(), batch.targets.flatten()[learned], reduction="none")
+    weights = batch.weights.flatten()[learned]
+    return (each * weights).sum() / weights.sum().clamp(min=1.0)
+
+
+class TrainingAttention:
+    """Who attends to whom in a batch laid out as [before | after | canvases].
+
+    The streams attend causally to themselves. Canvas queries are turned twice, once into the count of each stream,
+    as `models.streams` numbers them, and the scores of both streams and of the hole's own canvas share one softmax.
+    """
+
+    def __init__(self, model: StreamsModel, batch: Batch) -> None:
+        device = batch.before.device
+        self.entries = batch.before.shape[1]
+        self.holes, self.canvas = batch.canvas.shape[1:]
+        rotation = model.transformer.rotation
+        count = torch.arange(self.entries, device=device)
+        self.turn_streams = rotation(torch.stack([count, -count]))  # [2, N]
+        cell = torch.arange(self.canvas, device=device)
+        seen_before, seen_after = batch.visible[..., :1], batch.visible[..., 1:]
+        to_before = (seen_before + cell).flatten(1)
+        to_after = (cell - model.config.reach - (seen_after - 1)).flatten(1)
+        self.turn_to_before = rotation(to_before[:, None])  # [B, 1, H * C]
+        self.turn_to_after = rotation(to_after[:, None])
+        self.visible = torch.cat(
+            [
+                (count < seen_before)[:, :, None].expand(-1, -1, self.canvas, -1),
+                (count < seen_after)[:, :, None].expand(-1, -1, self.canvas, -1),
+                (cell < batch.canvas_lengths[..., None])[:, :, None].expand(-1, -1, self.canvas, -1),
+            ],
+            dim=-1,
+        )  # [B, H, C, 2N + C]
+        self.visible |= (batch.canvas_lengths == 0)[
+            ..., None, None
+        ]  # no hole: anything, so that softmax is finite
+
+    def __call__(self, layer: int, query: Tensor, key: Tensor, value: Tensor) -> Tensor:
+        sizes = [2 * self.entries, self.holes * self.canvas]
+        query, canvas_query = query.split(sizes, dim=2)
+        key, canvas_key = key.split(sizes, dim=2)
+        value, canvas_value = value.split(sizes, dim=2)
+        turned = self.turn_streams(self._two(key))  # [B, heads, 2, N, D]
+        streams = F.scaled_dot_product_attention(
+            self.turn_streams(self._two(query)).transpose(1, 2).flatten(0, 1),
+            turned.transpose(1, 2).flatten(0, 1),
+            self._two(value).transpose(1, 2).flatten(0, 1),
+            is_causal=True,
+        )
+        streams = streams.unflatten(0, (-1, 2)).transpose(1, 2).flatten(2, 3)
+        canvases = self._canvases(canvas_query, turned, self._two(value), canvas_key, canvas_value)
+        return torch.cat([streams, canvases], dim=2)
+
+    def _canvases(
+        self, query: Tensor, keys: Tensor, values: Tensor, canvas_key: Tensor, canvas_value: Tensor
+    ) -> Tensor:
+        """Attend from the canvases [B, heads, H * C, D] to the streams [B, heads, 2, N, D] and to themselves."""
+        in_before, in_after = self.turn_to_before(query), self.turn_to_after(query)
+        own_key, own_value = self._holes(self.turn_to_before(canvas_key)), self._holes(canvas_value)
+        scores = torch.cat(
+            [
+                self._holes(in_before @ keys[:, :, 0].transpose(-1, -2)),
+                self._holes(in_after @ keys[:, :, 1].transpose(-1, -2)),
+                self._holes(in_before) @ own_key.transpose(-1, -2),
+            ],
+            dim=-1,
+        )
+        scores = (scores * query.shape[-1] ** -0.5).masked_fill(~self.visible[:, None], float("-inf"))
+        shares = scores.softmax(-1).to(values.dtype).split([self.entries, self.entries, self.canvas], dim=-1)
+        context = shares[0].flatten(2, 3) @ values[:, :, 0] + shares[1].flatten(2, 3) @ values[:, :, 1]
+        return context + (shares[2] @ own_value).flatten(2, 3)
+
+    def _two(self, x: Tensor) -> Tensor:
+        """[B, heads, 2N, D] to [B, heads, 2, N, D]."""
+        return x.unflatten(2, (2, self.entries))
+
+    def _holes(self, x: Tensor) -> Tensor:
+        """[B, heads, H * C, ...] to [B, heads, H, C, ...]."""
+        return x.unflatten(2, (self.holes, self.canvas))

@@ -1,0 +1,119 @@
+"""The training pass and the cached passes are the same function."""
+
+import pytest
+import torch
+
+from dllm_lsp.models.streams import AFTER, BEFORE, StreamsConfig, StreamsModel
+from dllm_lsp.models.transformer import TransformerConfig
+from dllm_lsp.training.batches import Batch
+from dllm_lsp.training.losses import TrainingAttention
+from dllm_lsp.models.streams import CANVAS
+
+TEXT = 20
+CANVAS_SIZE = 5
+
+
+@pytest.fixture(scope="module")
+def model() -> StreamsModel:
+    torch.manual_seed(0)
+    shape = TransformerConfig(vocabulary=50, width=32, layers=3, heads=2, feed_forward=48)
+    model = StreamsModel(StreamsConfig(transformer=shape, reach=8, before=64, after=64))
+    for parameter in model.parameters():  # zero-initialized projections would hide mistakes
+        torch.nn.init.normal_(parameter, std=0.3)
+    return model.eval()
+
+
+def batch_of(tokens: list[int], holes: list[tuple[int, int]], canvases: torch.Tensor) -> Batch:
+    length = len(tokens) + 1
+    return Batch(
+        before=torch.tensor([[5, *tokens]]),
+        after=torch.tensor([[5, *reversed(tokens)]]),
+        lengths=torch.tensor([length]),
+        canvas=canvases[None],
+        targets=canvases[None],
+        weights=torch.ones(1, *canvases.shape),
+        canvas_lengths=torch.tensor([[canvases.shape[1]] * len(holes)]),
+        visible=torch.tensor([[[start + 1, len(tokens) - end + 1] for start, end in holes]]),
+    )
+
+
+def training_logits(model: StreamsModel, batch: Batch) -> torch.Tensor:
+    roles = (batch.before, BEFORE), (batch.after, AFTER), (batch.canvas.flatten(1), CANVAS)
+    x = torch.cat([model.embed(ids, role) for ids, role in roles], dim=1)
+    hidden = model.transformer(x, TrainingAttention(model, batch))
+    canvases = hidden[:, 2 * batch.before.shape[1] :].view(*batch.canvas.shape, -1)
+    return model.transformer.logits(canvases)[0]
+
+
+def cached_logits(
+    model: StreamsModel, before: list[int], after: list[int], canvas: torch.Tensor, pieces: int = 1
+) -> torch.Tensor:
+    streams = []
+    for role, ids in ((BEFORE, before), (AFTER, after)):
+        stream = model.empty_stream(64)
+        for piece in filter(len, torch.tensor(ids).tensor_split(pieces)):
+            model.encode(piece, role, stream)
+        streams.append(stream)
+    context = model.assemble(*streams, canvas=len(canvas))
+    return model.denoise(canvas, streams[0].length, context)
+
+
+@torch.no_grad()
+def test_training_and_cached_inference_give_the_same_logits(model: StreamsModel) -> None:
+    tokens = torch.randint(6, 50, (TEXT,)).tolist()
+    holes = [(0, 3), (7, 7), (9, 14), (18, 20)]
+    canvases = torch.randint(0, 50, (len(holes), CANVAS_SIZE))
+    trained = training_logits(model, batch_of(tokens, holes, canvases))
+    for (start, end), canvas, expected in zip(holes, canvases, trained, strict=True):
+        before, after = [5, *tokens[:start]], [5, *reversed(tokens[end:])]
+        for pieces in (1, 3):
+            got = cached_logits(model, before, after, canvas, pieces)
+            torch.testing.assert_close(got, expected, rtol=1e-4, atol=1e-4)
+
+
+@torch.no_grad()
+def test_positions_do_not_tell_the_length_of_the_hole_or_where_it_lies(model: StreamsModel) -> None:
+    """Two documents alike but for what the hole hid: same streams and canvas, same logits."""
+    before, after = torch.randint(6, 50, (8,)).tolist(), torch.randint(6, 50, (6,)).tolist()
+    canvas = torch.randint(0, 50, (CANVAS_SIZE,))
+    short = batch_of([*before, 7, *after], [(8, 9)], canvas[None])
+    long = batch_of([*before, *[7] * 5, *after], [(8, 13)], canvas[None])
+    torch.testing.assert_close(
+        training_logits(model, short), training_logits(model, long), rtol=1e-4, atol=1e-4
+    )
+
+
+@torch.no_grad()
+def test_a_canvas_padded_in_training_is_as_if_it_were_short(model: StreamsModel) -> None:
+    tokens = torch.randint(6, 50, (TEXT,)).tolist()
+    canvas = torch.randint(0, 50, (CANVAS_SIZE,))
+    batch = batch_of(tokens, [(4, 9)], canvas[None])
+    batch = batch._replace(canvas_lengths=torch.tensor([[3]]))
+    expected = cached_logits(model, [5, *tokens[:4]], [5, *reversed(tokens[9:])], canvas[:3])
+    torch.testing.assert_close(training_logits(model, batch)[0, :3], expected, rtol=1e-4, atol=1e-4)
+
+
+@torch.no_grad()
+def test_a_stream_cut_and_grown_again_equals_a_fresh_one(model: StreamsModel) -> None:
+    tokens = torch.randint(6, 50, (TEXT,))
+    stream, fresh = model.empty_stream(64), model.empty_stream(64)
+    model.encode(tokens, BEFORE, stream)
+    stream.truncate(7)
+    model.encode(tokens[:5], BEFORE, stream)
+    model.encode(torch.cat([tokens[:7], tokens[:5]]), BEFORE, fresh)
+    torch.testing.assert_close(stream.keys, fresh.keys, rtol=1e-4, atol=1e-4)
+    torch.testing.assert_close(stream.values, fresh.values, rtol=1e-4, atol=1e-4)
+
+
+@torch.no_grad()
+def test_the_canvas_sees_both_streams_and_itself(model: StreamsModel) -> None:
+    canvas = torch.randint(0, 50, (CANVAS_SIZE,))
+    logits = cached_logits(model, [5, 9, 9], [5, 8, 8], canvas)
+    other = canvas.clone()
+    other[-1] = (other[-1] + 1) % 50
+    changed = [
+        cached_logits(model, [5, 10, 9], [5, 8, 8], canvas),
+        cached_logits(model, [5, 9, 9], [5, 7, 8], canvas),
+        cached_logits(model, [5, 9, 9], [5, 8, 8], other),
+    ]
+    assert all(not torch.allclose(logits[0], each[0]) for each in changed)
