@@ -47,7 +47,7 @@ class FakeEngine:
             yield (1, pieces)
             time.sleep(3600)
         for step in range(1, limits.passes + 1):
-            time.sleep(STEP_SECONDS)
+            time.sleep(STEP_SECONDS * 10 if "slow" in document else STEP_SECONDS)
             yield (step, pieces if "huge" not in document else (Piece("x" * 200_000, 1.0),))
         return Outcome(pieces, 0.75, limits.passes, limits.passes, encoded=3, milliseconds=1.5)
 

@@ -59,10 +59,10 @@ async def test_other_settings_are_another_engine(open_editor: OpenEditor):
 async def test_a_newer_request_stops_the_older_one_at_its_next_step(open_editor: OpenEditor):
     editor = await open_editor().ready()
     drafts: list[Draft] = []
-    older = asyncio.create_task(editor.infill(passes=10_000, on_draft=drafts.append))
-    await until(lambda: len(drafts) >= 2)
+    older = asyncio.create_task(editor.infill("slow.py", passes=10_000, on_draft=drafts.append))
+    await until(lambda: len(drafts) >= 1)
     seen = len(drafts)
-    newer = await editor.infill(before="newer")
+    newer = await editor.infill("slow.py", before="newer")
     assert newer is not None
     assert newer.text == "NEWER"
     assert await older is None

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import psutil
 import pytest
-from conftest import COMMAND, engine_settings, engines, until
+from conftest import COMMAND, engine_settings, engines
 
 from dllm_lsp.worker.channel import Channel
 from dllm_lsp.worker.errors import StartError
@@ -30,6 +30,11 @@ async def model_of(channel: Channel[ToClient]) -> str:
             if isinstance(message, Status) and message.state == "ready":
                 channel.close()
                 return message.model
+
+
+async def until_dead(child: psutil.Process) -> None:
+    """Wait until all of the child's threads have ended, and leave it as a zombie."""
+    await asyncio.to_thread(os.waitid, os.P_PID, child.pid, os.WEXITED | os.WNOWAIT)
 
 
 async def test_processes_that_start_at_once_share_one_engine(folder: Path):
@@ -70,7 +75,7 @@ async def test_a_killed_engine_leaves_no_zombie(folder: Path):
     (await supervisor.connect()).close()
     [first] = engines(folder)
     first.kill()
-    await until(lambda: first.status() == psutil.STATUS_ZOMBIE)
+    await until_dead(first)
     (await supervisor.connect()).close()
     assert not first.is_running()
 
@@ -92,7 +97,7 @@ async def test_a_stale_number_kills_nobody(folder: Path):
     (await supervisor.connect()).close()
     [engine] = engines(folder)
     engine.kill()
-    await until(lambda: engine.status() == psutil.STATUS_ZOMBIE)
+    await until_dead(engine)
     killed: list[int] = []
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(os, "kill", lambda pid, number: killed.append(pid))
