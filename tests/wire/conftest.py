@@ -7,12 +7,10 @@ from typing import Any
 
 import pytest
 import pytest_asyncio
-from lsp_client import Editor, StartEditor
+from lsp_client import OPTIONS, Editor, StartEditor
 from lsprotocol import types
 from pytest_lsp import client_capabilities, make_test_lsp_client
 from raw_server import PATIENCE, RawServer
-
-OPTIONS = {"engine": {"linger": 5}, "suggest": {"confidence": 0, "milliseconds": 5000}}
 
 
 @pytest.fixture

@@ -10,6 +10,8 @@ from lsprotocol import types
 from pytest_lsp import LanguageClient
 
 PATIENCE = 60.0  # seconds: how long a test waits for what must happen
+# One engine for all tests, that shows whatever it has and ends soon after them.
+OPTIONS = {"engine": {"linger": 5}, "suggest": {"confidence": 0, "milliseconds": 5000}}
 
 
 class Editor:
