@@ -36,16 +36,18 @@ class LoadingProgress:
     async def _show(self) -> None:
         token = f"dllm-lsp/loading/{next(self._tokens)}"
         await self._connection.request("window/workDoneProgress/create", {"token": token})
-        self._notify(token, {"kind": "begin", "title": TITLE, "message": self._message()})
+        kind = "begin"
         while self._busy:
-            self._notify(token, {"kind": "report", "message": self._message()})
+            self._notify(token, kind)
+            kind = "report"
             self._changed.clear()
             await self._changed.wait()
-        self._notify(token, {"kind": "end", "message": self._message()})
+        if kind == "report":
+            self._notify(token, "end")
         self._shown = False
 
-    def _message(self) -> str:
-        return self._status.detail or self._status.state
-
-    def _notify(self, token: str, value: dict[str, str]) -> None:
+    def _notify(self, token: str, kind: str) -> None:
+        value = {"kind": kind, "message": self._status.detail or self._status.state}
+        if kind == "begin":
+            value["title"] = TITLE
         self._connection.notify("$/progress", {"token": token, "value": value})

@@ -43,6 +43,7 @@ class Service:
             return None
         new = self._engine = EngineClient(settings, self._on_status, self._on_notice)
         self.autocomplete = Autocomplete(new, settings.suggest)
+        self._on_status(new.status)
         return self._replace(old, new)
 
     async def restart(self) -> None:

@@ -76,8 +76,9 @@ def _write_all(descriptor: int, data: bytes) -> None:
 def _pump(descriptor: int, loop: asyncio.AbstractEventLoop, reader: asyncio.StreamReader) -> None:
     """Bring what arrives at a descriptor to the event loop."""
     with suppress(RuntimeError):  # the loop has ended before the stream
-        while data := os.read(descriptor, CHUNK_BYTES):
-            loop.call_soon_threadsafe(reader.feed_data, data)
+        with suppress(OSError):
+            while data := os.read(descriptor, CHUNK_BYTES):
+                loop.call_soon_threadsafe(reader.feed_data, data)
         loop.call_soon_threadsafe(reader.feed_eof)
 
 

@@ -154,9 +154,9 @@ def progress(client: Client) -> list[tuple[str, str]]:
     return [(value["kind"], value.get("message", "")) for value in values]
 
 
-async def test_loading_is_shown_as_progress(client: Client, engines: list[FakeEngine]) -> None:
+async def test_each_time_of_loading_is_shown_as_progress(client: Client, engines: list[FakeEngine]) -> None:
     await client.begin({"window": {"workDoneProgress": True}})
-    for _ in range(2):  # a second bar for a second time of loading
+    for _ in range(2):
         client.received.clear()
         engines[0].become(Status(state="loading", detail="reading weights"))
         await client.message(lambda message: message.get("method") == "$/progress")
