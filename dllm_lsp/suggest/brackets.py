@@ -30,33 +30,40 @@ class _Surroundings:
     owed: int
     quote: str
 
-    def may_close(self, closer: str) -> bool:
-        return len(self.open) > self.owed and self.open[-1] == closer
-
 
 def without_second_closers(text: str, region: Region) -> str:
     """Return `text` up to the first bracket or quote that what follows the cursor closes already.
 
-    A bracket that was never opened is not closed either; text that closes its own brackets wrongly is worth
-    nothing.
+    A bracket that was never opened, or one of another kind, is not closed either.
     """
     if not any(character in text for character in ")]}\"'`"):
         return text
     around = _surroundings(region)
     if around.quote and region.tail.startswith(around.quote):
-        text = _before_quote(text, around.quote)
-    own: list[str] = []
+        text = _without_second_quote(text, around.quote)
+    return _without_second_brackets(text, region, around)
+
+
+def _without_second_quote(text: str, quote: str) -> str:
+    """An odd number of quotes ends the string that the quote after the cursor is to end."""
+    quotes = [match.start() for match in re.finditer(rf"\\.|{quote}", text) if match[0] == quote]
+    return text[: quotes[-1]] if len(quotes) % 2 else text
+
+
+def _without_second_brackets(text: str, region: Region, around: _Surroundings) -> str:
+    """Cut where fewer brackets become open than are closed after the cursor, unless they are opened again."""
+    stack = list(around.open)
+    needed = min(around.owed, len(stack))
+    cut = len(text)
     for position, token in _text_tokens(text, region):
         if token in _CLOSERS:
-            own.append(_CLOSERS[token])
-        elif own:
-            if own.pop() != token:
-                return ""
-        elif around.may_close(token):
-            around.open.pop()
-        else:
-            return text[:position]
-    return text
+            stack.append(_CLOSERS[token])
+            cut = len(text) if len(stack) >= needed else cut
+            continue
+        cut = min(cut, position) if len(stack) <= needed else cut
+        if not stack or stack.pop() != token:
+            return text[: min(cut, position)]
+    return text[:cut]
 
 
 def _surroundings(region: Region) -> _Surroundings:
@@ -85,11 +92,6 @@ def _text_tokens(text: str, region: Region) -> Iterator[tuple[int, str]]:
     for match in _scanner(region).finditer(before + text):
         if match.start() >= len(before) and match[0] in "()[]{}":
             yield match.start() - len(before), match[0]
-
-
-def _before_quote(text: str, quote: str) -> str:
-    match = re.match(rf"(?:\\.|(?!{quote}).)*", text)
-    return match[0] if match else text
 
 
 def _scanner(region: Region) -> re.Pattern[str]:

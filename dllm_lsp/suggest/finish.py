@@ -30,12 +30,12 @@ def finish(snapshot: Snapshot, infilled: Infilled, settings: SuggestSettings) ->
     if candidate is None:
         return None
     hole = hole_at(snapshot, _REACH, _REACH)
-    region = region_of(hole)
+    region = region_of(hole, candidate.text)
     candidate = candidate.cut(len(_trimmed(candidate.text, region)))
     if candidate.confidence < settings.confidence:
         return None
     text = aligned(candidate.text, region)
-    if not _is_readable(text) or is_stuck(text) or repeats_neighbor(text, hole) or breaks(region, text):
+    if not _is_readable(text) or is_stuck(text) or repeats_neighbor(text, hole) or breaks(hole, text):
         return None
     return Suggestion(text, candidate.confidence, infilled)
 

@@ -2,21 +2,29 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 
 from dllm_lsp.syntax.region import Region
 from dllm_lsp.worker.messages import Hole
 
+_BEGINS_WORD = re.compile(r"\w")
+_ENDS_IN_WORD = re.compile(r"\w\Z")
+
 
 def without_tail(text: str, region: Region) -> str:
     """Return `text` without a copy of what follows the cursor on its line.
 
-    A tail of closing brackets and quotes alone is left to `brackets`, which knows whether they are needed.
+    A copy begins where a word may begin: "pas" before "s" holds none. A tail of closing brackets and quotes
+    alone is left to `brackets`, which knows whether they are needed.
     """
     tail = region.tail.strip()
-    if not tail.strip(")]}\"'`"):
+    copied = text.rstrip()
+    if not tail.strip(")]}\"'`") or not copied.endswith(tail):
         return text
-    return text.rstrip().removesuffix(tail) if text.rstrip().endswith(tail) else text
+    kept = copied.removesuffix(tail)
+    ends_inside_word = _ENDS_IN_WORD.search(region.head + kept) and _BEGINS_WORD.match(tail)
+    return text if ends_inside_word else kept
 
 
 def repeats_neighbor(text: str, hole: Hole) -> bool:

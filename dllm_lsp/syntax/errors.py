@@ -9,40 +9,38 @@ tree-sitter recovers from errors, and a suggestion may then not add one to its l
 from __future__ import annotations
 
 from dllm_lsp.syntax.python import Judgment, Verdict, judge
-from dllm_lsp.syntax.region import Region
+from dllm_lsp.syntax.region import Region, region_of, whole_region
 from dllm_lsp.syntax.tree import errors_on_row
+from dllm_lsp.worker.messages import Hole
 
 
-def breaks(region: Region, text: str) -> bool:
-    """Return whether inserting one line's `text` at the cursor introduces a syntax error."""
-    if region.language != "python":
+def breaks(hole: Hole, text: str) -> bool:
+    """Return whether inserting one line's `text` into the hole introduces a syntax error."""
+    if hole.language != "python":
         return False
+    region = region_of(hole, text)
     if not _judge(region, text, whole=True).invalid:
         return False
-    if judge(_source(region.above, region.indent)).invalid:
+    if _is_invalid_above(region):  # the region may begin inside a string
+        region = whole_region(hole, text)
+    if _is_invalid_above(region):
         return _errors_on_line(region, text) > _errors_on_line(region, "")
     line = _judge(region, text)
     if line.verdict is Verdict.INCOMPLETE:
         return False
     if line.verdict is Verdict.COMPLETE:
-        return not _judge(region, "", whole=True).invalid
+        return _judge(region, text, whole=True).invalid and not _judge(region, "", whole=True).invalid
     return _reaches_text(line, region) or not _judge(region, "").invalid
+
+
+def _is_invalid_above(region: Region) -> bool:
+    return judge(region.header + region.above).invalid
 
 
 def _judge(region: Region, text: str, *, whole: bool = False) -> Judgment:
     """Judge the code down to the end of the cursor's line, or the whole region."""
-    below = region.below if whole else ""
-    return judge(_source(region.above + region.head + text + region.tail + below, region.indent))
-
-
-def _source(code: str, indent: int) -> str:
-    """Give code that begins indented a block to stand in."""
-    return f"if 1:\n{code}" if indent else code
-
-
-def _cursor_row(region: Region) -> int:
-    """Return the zero-based row of the cursor in the region's source."""
-    return _source(region.above, region.indent).count("\n")
+    code = region.header + region.above + region.head + text + region.tail
+    return judge(code + region.below if whole else code)
 
 
 def _reaches_text(error: Judgment, region: Region) -> bool:
@@ -51,5 +49,10 @@ def _reaches_text(error: Judgment, region: Region) -> bool:
 
 
 def _errors_on_line(region: Region, text: str) -> int:
-    code = region.above + region.head + text + region.tail + region.below
-    return errors_on_row(_source(code, region.indent), _cursor_row(region), region.language)
+    code = region.header + region.above + region.head + text + region.tail + region.below
+    return errors_on_row(code, _cursor_row(region), region.language)
+
+
+def _cursor_row(region: Region) -> int:
+    """Return the zero-based row of the cursor in the region with its header."""
+    return (region.header + region.above).count("\n")

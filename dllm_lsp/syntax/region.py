@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from dllm_lsp.worker.messages import Hole
 
-_STATEMENT = re.compile(r"(?P<indent>[ \t]*)(?!(?:else|elif|except|finally|case)\b)[\w@]")
+_STATEMENT = re.compile(r"[ \t]*(?!(?:else|elif|except|finally|case)\b)[\w@]")
 
 
 @dataclass(frozen=True, slots=True)
@@ -15,52 +15,66 @@ class Region:
     """Code around the cursor: whole lines `above`, the cursor's line in two parts, whole lines `below`.
 
     Lines are separated by line feeds: `above` ends with one, `below` begins with one, or they are empty.
-    `indent` is the width of the outermost statement's indentation in characters.
+    `header` opens the blocks that `above` begins in, so that header and region together are no less a program
+    than the document is.
     """
 
+    header: str
     above: str
     head: str
     tail: str
     below: str
-    indent: int
     language: str
 
 
-def region_of(hole: Hole) -> Region:
-    """Return the smallest part of the hole's surroundings that begins and ends between outermost statements.
+def region_of(hole: Hole, text: str) -> Region:
+    """Return the smallest part of the hole, filled with `text`, that begins and ends between statements.
 
-    The outermost statement is the nearest one above that is not indented or, where the hole shows none, the
-    nearest of those that are indented least.
+    It begins with the statement that is indented least: of several the nearest above, and the cursor's own
+    only if it is the only one. A hole that shows none is taken whole.
     """
+    lines = (hole.before + text + hole.after.partition("\n")[0]).split("\n")
+    cursor = hole.before.count("\n")
+    nearest_first = [*range(cursor - 1, -1, -1), cursor]
+    statements = (number for number in nearest_first if _STATEMENT.match(lines[number]))
+    return _region(hole, text, min(statements, key=lambda number: len(_indent(lines[number])), default=0))
+
+
+def whole_region(hole: Hole, text: str) -> Region:
+    """Return all lines of the hole, filled with `text`, down to the end of the cursor's statement."""
+    return _region(hole, text, 0)
+
+
+def _region(hole: Hole, text: str, start: int) -> Region:
+    """Return the region that begins with the hole's line number `start`."""
     *above, head = hole.before.split("\n")
     tail, *below = hole.after.split("\n")
-    start, indent = _start(above)
+    indents = [_indent(line) for line in [*above[start:], head + text + tail] if line.strip()] or [""]
     return Region(
+        header=_header(indents),
         above="".join(f"{line}\n" for line in above[start:]),
         head=head,
         tail=tail,
-        below="".join(f"\n{line}" for line in below[: _length(below, indent)]),
-        indent=indent,
+        below="".join(f"\n{line}" for line in below[: _length(below, min(indents, key=len))]),
         language=hole.language,
     )
 
 
-def _start(lines: list[str]) -> tuple[int, int]:
-    """Return the number of the outermost statement's line, and its indentation."""
-    start, indent = len(lines), 1 << 30
-    for number in range(len(lines) - 1, -1, -1):
-        statement = _STATEMENT.match(lines[number])
-        if statement and len(statement["indent"]) < indent:
-            start, indent = number, len(statement["indent"])
-            if indent == 0:
-                break
-    return start, 0 if start == len(lines) else indent
+def _header(indents: list[str]) -> str:
+    """Open a block for every indentation that the code may come back to from that of its first line."""
+    if not indents[0]:
+        return ""
+    outer = {"", *(indent for indent in indents if len(indent) < len(indents[0]))}
+    return "".join(f"{indent}if 1:\n" for indent in sorted(outer, key=len))
 
 
-def _length(lines: list[str], indent: int) -> int:
+def _length(lines: list[str], indent: str) -> int:
     """Return how many lines belong to statements indented more than `indent`, or continue one that is not."""
     for number, line in enumerate(lines):
-        statement = _STATEMENT.match(line)
-        if statement and len(statement["indent"]) <= indent:
+        if _STATEMENT.match(line) and len(_indent(line)) <= len(indent):
             return number
     return len(lines)
+
+
+def _indent(line: str) -> str:
+    return line[: len(line) - len(line.lstrip(" \t"))]
