@@ -39,7 +39,7 @@ class Engine:
 def snapshot(before: str = "value = ", after: str = "\n", uri: str = "file:///work/app.py") -> Snapshot:
     lines = (before + after).splitlines(keepends=True)
     line = before.count("\n")
-    return Snapshot(uri, 1, "python", tuple(lines), line, len(before.split("\n")[-1]))
+    return Snapshot(uri, 1, "python", tuple(lines), line, len(before.rsplit("\n", maxsplit=1)[-1]))
 
 
 async def test_the_engine_gets_the_context_it_announced_and_the_users_time() -> None:

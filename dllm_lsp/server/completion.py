@@ -18,8 +18,7 @@ from dllm_lsp.server.protocol import (
 )
 from dllm_lsp.server.service import Service
 from dllm_lsp.suggest.suggestion import Suggestion
-from dllm_lsp.text.document import Document, Position
-from dllm_lsp.text.positions import units_at
+from dllm_lsp.text.document import Document, split_lines
 from dllm_lsp.text.snapshot import Snapshot
 
 Answer = InlineCompletionList | None
@@ -42,7 +41,7 @@ class InlineCompletion:
         snapshot = document.snapshot(params.position)
         selected = params.context.selected_completion_info
         if selected is None:
-            cursor = Position(snapshot.line, _units(document, snapshot))
+            cursor = document.position(snapshot.line, snapshot.column)
             return self._complete(autocomplete, document, snapshot, Range(cursor, cursor), "")
         accepted = accept(document, snapshot, selected)
         if accepted is None:
@@ -71,13 +70,13 @@ def accept(document: Document, snapshot: Snapshot, selected: SelectedCompletion)
     line, start = document.place(selected.range.start)
     end = document.place(selected.range.end)
     text = snapshot.lines[snapshot.line]
-    fits = line == snapshot.line and end == (snapshot.line, snapshot.column) and "\n" not in selected.text
-    if not fits or not selected.text.startswith(text[start : snapshot.column]):
+    fits = line == snapshot.line and end == (snapshot.line, snapshot.column)
+    if (
+        not fits
+        or len(split_lines(selected.text)) > 1
+        or not selected.text.startswith(text[start : snapshot.column])
+    ):
         return None
     lines = list(snapshot.lines)
     lines[line] = text[:start] + selected.text + text[snapshot.column :]
     return replace(snapshot, lines=tuple(lines), column=start + len(selected.text))
-
-
-def _units(document: Document, snapshot: Snapshot) -> int:
-    return units_at(snapshot.lines[snapshot.line], snapshot.column, document.encoding)

@@ -11,12 +11,10 @@ from contextlib import suppress
 from functools import partial
 
 from dllm_lsp.server.session import Session
+from dllm_lsp.server.watch import watch_client
 from dllm_lsp.settings import Settings
 
 CHUNK_BYTES = 64 * 1024
-WATCH_SECONDS = 1.0
-
-_log = logging.getLogger(__name__)
 
 
 def run(settings: Settings, *, tcp: tuple[str, int] | None = None) -> int:
@@ -38,7 +36,7 @@ async def _serve_stdio(settings: Settings) -> int:
     # A thread, since not every standard input can be polled; a daemon, since it may block for ever.
     threading.Thread(target=_pump, args=(sys.stdin.fileno(), loop, reader), daemon=True).start()
     session = Session(reader, partial(_write_all, _private_stdout()), settings)
-    watch = asyncio.create_task(_watch_client(session))
+    watch = asyncio.create_task(watch_client(session))
     try:
         return await session.serve()
     finally:
@@ -80,30 +78,3 @@ def _pump(descriptor: int, loop: asyncio.AbstractEventLoop, reader: asyncio.Stre
             while data := os.read(descriptor, CHUNK_BYTES):
                 loop.call_soon_threadsafe(reader.feed_data, data)
         loop.call_soon_threadsafe(reader.feed_eof)
-
-
-async def _watch_client(session: Session) -> None:
-    """Close the session when the client's process is gone, even if its end of the pipe is not.
-
-    A process that was never seen is one that cannot be seen from here, as from inside a container.
-    """
-    if os.name == "nt":  # where os.kill ends a process
-        return
-    seen = False
-    while True:
-        await asyncio.sleep(WATCH_SECONDS)
-        alive = session.client_process is not None and _is_alive(session.client_process)
-        if seen and not alive:
-            session.close()
-            return
-        seen = seen or alive
-
-
-def _is_alive(process: int) -> bool:
-    try:
-        os.kill(process, 0)
-    except PermissionError:
-        return True
-    except (ProcessLookupError, OverflowError):
-        return False
-    return True

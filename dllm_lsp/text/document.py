@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from io import StringIO
 
-from dllm_lsp.text.positions import Encoding, column_at, content_of
+from dllm_lsp.text.positions import Encoding, column_at, content_of, units_at
 from dllm_lsp.text.snapshot import Snapshot
 
 
@@ -39,7 +39,7 @@ class Document:
         self.uri = uri
         self.language = language
         self.version = version
-        self.encoding = encoding
+        self._encoding = encoding
         self._lines = split_lines(text)
 
     def replace_all(self, text: str) -> None:
@@ -69,4 +69,8 @@ class Document:
         if position.line >= len(self._lines):
             return len(self._lines) - 1, len(content_of(self._lines[-1]))
         line = max(position.line, 0)
-        return line, column_at(self._lines[line], max(position.character, 0), self.encoding)
+        return line, column_at(self._lines[line], max(position.character, 0), self._encoding)
+
+    def position(self, line: int, column: int) -> Position:
+        """Return the position of a code-point column."""
+        return Position(line, units_at(self._lines[line], column, self._encoding))

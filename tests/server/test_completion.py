@@ -180,6 +180,7 @@ async def test_a_suggestion_extends_what_the_menu_has_selected(
         selected(8, 10, "result"),  # ends before the cursor
         selected(8, 11, "os.result"),  # does not begin with what it replaces
         selected(8, 11, "res\nult"),
+        selected(8, 11, "res\rult"),
         selected(0, 3, "other", line=1),
     ],
 )
