@@ -68,14 +68,11 @@ def accept(document: Document, snapshot: Snapshot, selected: SelectedCompletion)
     does not begin with what it replaces (VS Code hides such items).
     """
     line, start = document.place(selected.range.start)
-    end = document.place(selected.range.end)
-    text = snapshot.lines[snapshot.line]
-    fits = line == snapshot.line and end == (snapshot.line, snapshot.column)
-    if (
-        not fits
-        or len(split_lines(selected.text)) > 1
-        or not selected.text.startswith(text[start : snapshot.column])
-    ):
+    if line != snapshot.line or document.place(selected.range.end) != (line, snapshot.column):
+        return None
+    text = snapshot.lines[line]
+    replaced = text[start : snapshot.column]
+    if len(split_lines(selected.text)) > 1 or not selected.text.startswith(replaced):
         return None
     lines = list(snapshot.lines)
     lines[line] = text[:start] + selected.text + text[snapshot.column :]
