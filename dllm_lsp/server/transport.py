@@ -23,9 +23,9 @@ def run(settings: Settings, *, tcp: tuple[str, int] | None = None) -> int:
     Raises OSError when the TCP address cannot be used. Diagnostics go to standard error.
     """
     logging.basicConfig(level=logging.WARNING, format="%(levelname)s %(name)s: %(message)s")
+    if tcp is None:
+        return asyncio.run(_serve_stdio(settings))
     with suppress(KeyboardInterrupt):
-        if tcp is None:
-            return asyncio.run(_serve_stdio(settings))
         asyncio.run(_serve_tcp(settings, *tcp))
     return 0
 
