@@ -72,6 +72,11 @@ class Tokenizer:
         """The number of ids."""
         return len(_SPECIAL) + int(self._encoder.get_vocab_size())
 
+    @property
+    def never_written(self) -> list[int]:
+        """The ids that no finished canvas may hold: all special ones but *delete*."""
+        return [i for i in range(len(_SPECIAL)) if i != self.delete]
+
     def begin(self, language: str) -> int:
         """The id that starts every stream of this language."""
         name = f"begin:{language}"

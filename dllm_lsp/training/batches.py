@@ -17,7 +17,6 @@ from dllm_lsp.training.files import SourceFile
 from dllm_lsp.training.holes import HoleKinds, Span, cut_holes
 from dllm_lsp.training.noise import IGNORED, NoiseConfig, noised
 
-
 CHARACTERS_PER_TOKEN = 3.2
 """How long a window of text is cut for its tokens: a little under the mean, so that few are cut off."""
 

@@ -24,8 +24,8 @@ from tqdm import tqdm
 from dllm_lsp.models.streams import StreamsConfig, StreamsModel
 from dllm_lsp.models.tokenizer import Tokenizer
 from dllm_lsp.training.batches import Batch, BatchConfig, Batches
-from dllm_lsp.training.losses import Losses, losses
 from dllm_lsp.training.files import SourceFile
+from dllm_lsp.training.losses import Losses, losses
 
 
 class TrainingConfig(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -152,16 +152,17 @@ class Trainer:
             progress = file.metadata()
             tensors = {name: file.get_tensor(name) for name in file.keys()}
         self.step, self.elapsed = int(progress["step"]), float(progress["elapsed"])
-        self.model.load_state_dict(_below(tensors, "model."))
+        self.model.load_state_dict(below(tensors, "model."))
         for number, optimizer in enumerate(self.optimizers):
             states: dict[int, dict[str, Tensor]] = {}
-            for name, value in _below(tensors, f"optimizer.{number}.").items():
+            for name, value in below(tensors, f"optimizer.{number}.").items():
                 index, key = name.split(".", 1)
                 states.setdefault(int(index), {})[key] = value
             optimizer.load_state_dict(optimizer.state_dict() | {"state": states})
 
 
-def _below(tensors: dict[str, Tensor], prefix: str) -> dict[str, Tensor]:
+def below(tensors: dict[str, Tensor], prefix: str) -> dict[str, Tensor]:
+    """Return the tensors whose names begin with `prefix`, without it."""
     return {name.removeprefix(prefix): value for name, value in tensors.items() if name.startswith(prefix)}
 
 

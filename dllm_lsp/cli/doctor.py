@@ -1,0 +1,139 @@
+"""`dllm-lsp doctor`: what was found on this machine, and what to do about what is wrong."""
+
+from __future__ import annotations
+
+import asyncio
+import platform
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass
+from importlib.metadata import PackageNotFoundError, version
+
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from dllm_lsp import __version__
+from dllm_lsp.settings import Settings
+from dllm_lsp.worker.client import EngineClient
+from dllm_lsp.worker.errors import ModelError
+from dllm_lsp.worker.identity import weights
+from dllm_lsp.worker.log import log_path
+from dllm_lsp.worker.messages import Status
+
+ENGINE_SECONDS = 120.0
+COMMAND_SECONDS = 10.0
+OLDEST_NEOVIM = (0, 12)
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One thing looked at; `advice` says what to do, and is empty where all is well."""
+
+    subject: str
+    found: str
+    advice: str = ""
+    is_needed: bool = True
+
+
+def doctor(settings: Settings) -> int:
+    """Print the findings; return 1 if something that is needed is wrong, else 0."""
+    findings = list(examine(settings))
+    table = Table.grid(padding=(0, 2))
+    for finding in findings:
+        style, mark = (
+            ("green", "ok") if not finding.advice else ("red" if finding.is_needed else "yellow", "!!")
+        )
+        table.add_row(Text(mark, style), Text(finding.subject, "bold"), Text(finding.found))
+        if finding.advice:
+            table.add_row("", "", Text(finding.advice, style))
+    Console(highlight=False).print(table)
+    return int(any(finding.advice and finding.is_needed for finding in findings))
+
+
+def examine(settings: Settings) -> Iterator[Finding]:
+    """Look at everything, what is quick first."""
+    yield Finding("dllm-lsp", f"{__version__} on {platform.platform(terse=True)}")
+    yield Finding("Python", f"{platform.python_version()} at {sys.executable}")
+    yield _command()
+    yield _torch()
+    yield _weights(settings)
+    yield _engine(settings)
+    yield from _editors()
+
+
+def _command() -> Finding:
+    found = shutil.which("dllm-lsp")
+    if found:
+        return Finding("command", found)
+    return Finding(
+        "command",
+        "dllm-lsp is not on PATH",
+        "Editors start it by name: add its folder to PATH, or set the whole path in the editor's settings.",
+        is_needed=False,
+    )
+
+
+def _torch() -> Finding:
+    try:
+        return Finding("PyTorch", version("torch"))
+    except PackageNotFoundError:
+        return Finding("PyTorch", "not installed", "Install it: pip install 'torch>=2.11,<2.14'")
+
+
+def _weights(settings: Settings) -> Finding:
+    try:
+        folder = weights(settings.model)
+    except ModelError as error:
+        return Finding("model", settings.model, str(error))
+    if not folder.is_dir():
+        return Finding(
+            "model", f"{folder} is missing", 'Set "model" to "bundled" or to a checkpoint\'s folder.'
+        )
+    size = sum(file.stat().st_size for file in folder.iterdir() if file.is_file())
+    return Finding("model", f"{settings.model}, {size / 1e6:.1f} MB in {folder}")
+
+
+def _engine(settings: Settings) -> Finding:
+    notices: list[str] = []
+    status = asyncio.run(_engine_status(settings, notices))
+    if status.state == "ready":
+        return Finding("engine", f"ready, on {status.device}")
+    problem = " ".join(notices) or status.detail or f"not ready within {ENGINE_SECONDS:.0f} s"
+    return Finding("engine", status.state, f"{problem} Its log: {log_path()}")
+
+
+async def _engine_status(settings: Settings, notices: list[str]) -> Status:
+    client = EngineClient(settings, lambda status: None, notices.append)
+    await client.start()
+    try:
+        return await client.wait_ready(ENGINE_SECONDS)
+    finally:
+        await client.close()
+
+
+def _editors() -> Iterator[Finding]:
+    if (neovim := _first_line("nvim", "--version")) is not None:
+        numbers = neovim.removeprefix("NVIM v").split(".")
+        is_old = all(map(str.isdecimal, numbers[:2])) and tuple(map(int, numbers[:2])) < OLDEST_NEOVIM
+        advice = "Ghost text needs Neovim 0.12 or newer." if is_old else ""
+        yield Finding("Neovim", neovim, advice, is_needed=False)
+    for name, command in (
+        ("VS Code", "code"),
+        ("VSCodium", "codium"),
+        ("IntelliJ IDEA", "idea"),
+        ("PyCharm", "pycharm"),
+    ):
+        if (path := shutil.which(command)) is not None:
+            yield Finding(name, path)
+
+
+def _first_line(*command: str) -> str | None:
+    """Return what a program says first, or None if it is not there or says nothing."""
+    try:
+        done = subprocess.run(command, capture_output=True, text=True, timeout=COMMAND_SECONDS, check=False)
+    except (OSError, subprocess.TimeoutExpired):
+        return None
+    return done.stdout.split("\n", 1)[0].strip() or None

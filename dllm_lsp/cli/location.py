@@ -1,0 +1,70 @@
+"""A place in a file, as people write it."""
+
+from __future__ import annotations
+
+import argparse
+from dataclasses import dataclass
+from pathlib import Path
+
+from dllm_lsp.text.document import split_lines
+from dllm_lsp.text.positions import content_of
+from dllm_lsp.text.snapshot import Snapshot
+
+LANGUAGES = {
+    ".c": "c",
+    ".cpp": "cpp",
+    ".go": "go",
+    ".h": "c",
+    ".hpp": "cpp",
+    ".java": "java",
+    ".js": "javascript",
+    ".jsx": "javascriptreact",
+    ".py": "python",
+    ".pyi": "python",
+    ".rs": "rust",
+    ".ts": "typescript",
+    ".tsx": "typescriptreact",
+}
+"""LSP language ids by a file name's suffix; editors send them themselves."""
+
+
+class LocationError(ValueError):
+    """A file cannot be read as text, or has no such place."""
+
+
+@dataclass(frozen=True, slots=True)
+class Location:
+    """A file and a place in it: line and column count from 1, the column in characters."""
+
+    file: Path
+    line: int
+    column: int
+
+    @classmethod
+    def parse(cls, text: str) -> Location:
+        """Read FILE:LINE:COLUMN; a file's name may hold colons."""
+        file, *numbers = text.rsplit(":", 2)
+        if not file or len(numbers) != 2 or not all(number.isdecimal() for number in numbers):
+            raise argparse.ArgumentTypeError(f"{text!r} is not FILE:LINE:COLUMN, as in src/app.py:12:20")
+        line, column = map(int, numbers)
+        if line == 0 or column == 0:
+            raise argparse.ArgumentTypeError(f"{text!r}: lines and columns count from 1")
+        return cls(Path(file), line, column)
+
+    def snapshot(self) -> Snapshot:
+        """Read the file with the cursor at this place; raise OSError or LocationError."""
+        try:
+            lines = split_lines(self.file.read_bytes().decode("utf-8-sig"))
+        except UnicodeDecodeError as error:
+            raise LocationError(f"{self.file} is not UTF-8 text: {error}") from error
+        if self.line > len(lines):
+            raise LocationError(f"{self.file} has {len(lines)} lines, not {self.line}")
+        length = len(content_of(lines[self.line - 1]))
+        if self.column > length + 1:
+            raise LocationError(
+                f"line {self.line} of {self.file} has {length} characters: the last column is {length + 1}, "
+                f"not {self.column}"
+            )
+        language = LANGUAGES.get(self.file.suffix.lower(), "plaintext")
+        uri = self.file.absolute().as_uri()
+        return Snapshot(uri, None, language, tuple(lines), self.line - 1, self.column - 1)

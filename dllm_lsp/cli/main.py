@@ -1,0 +1,143 @@
+"""Arguments, settings from them, and exit statuses: 0 for success, 1 for failure, 2 for wrong usage.
+
+What a command needs is imported when it runs, so that the server starts in a moment.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Sequence
+
+import msgspec
+
+from dllm_lsp import __version__
+from dllm_lsp.cli.location import Location
+from dllm_lsp.settings import Settings, merged
+
+_DESCRIPTION = """\
+Writes code into the middle of code, with a diffusion language model on this machine.
+
+Editors start `dllm-lsp --stdio`. The commands are for people."""
+
+_EXAMPLES = """\
+examples:
+  dllm-lsp complete src/app.py:12:20          what would be suggested at line 12, column 20
+  dllm-lsp complete src/app.py:12:20 --trace  watch it being denoised
+  dllm-lsp doctor                             what was found on this machine, and what to do about it
+"""
+
+
+class CommandError(Exception):
+    """A command failed; the message says what happened and what to do."""
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command line `arguments` (the process's own by default) and return its exit status."""
+    parser = _parser()
+    options = parser.parse_args(arguments)
+    settings = _settings(parser, options)
+    try:
+        return _run(parser, options, settings)
+    except (CommandError, OSError) as error:
+        print(f"dllm-lsp: {error}", file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        return 130
+
+
+def _run(parser: argparse.ArgumentParser, options: argparse.Namespace, settings: Settings) -> int:
+    if options.command == "complete":
+        from dllm_lsp.cli.complete import complete  # noqa: PLC0415
+
+        return complete(options.location, settings, as_json=options.json, trace=options.trace)
+    if options.command == "doctor":
+        from dllm_lsp.cli.doctor import doctor  # noqa: PLC0415
+
+        return doctor(settings)
+    if options.stdio or options.tcp:
+        from dllm_lsp.server import run  # noqa: PLC0415
+
+        return run(settings, tcp=options.tcp)
+    parser.print_help(sys.stderr)
+    return 2
+
+
+def _parser() -> argparse.ArgumentParser:
+    common = argparse.ArgumentParser(add_help=False)
+    common.add_argument(
+        "--model",
+        metavar="FOLDER",
+        default=argparse.SUPPRESS,
+        help='a checkpoint to use instead of the one that ships with the package ("bundled")',
+    )
+    common.add_argument(
+        "--set",
+        action="append",
+        metavar="KEY=VALUE",
+        default=argparse.SUPPRESS,
+        help="a setting, as suggest.confidence=0.5; may be repeated",
+    )
+    formatter = argparse.RawDescriptionHelpFormatter
+    parser = argparse.ArgumentParser(
+        "dllm-lsp", description=_DESCRIPTION, epilog=_EXAMPLES, formatter_class=formatter, parents=[common]
+    )
+    parser.add_argument("--version", action="version", version=f"dllm-lsp {__version__}")
+    transport = parser.add_mutually_exclusive_group()
+    transport.add_argument(
+        "--stdio", action="store_true", help="serve an editor on standard input and output"
+    )
+    transport.add_argument(
+        "--tcp", type=_address, metavar="[HOST:]PORT", help="serve editors over TCP (host: 127.0.0.1)"
+    )
+    commands = parser.add_subparsers(dest="command", metavar="COMMAND")
+    complete = commands.add_parser(
+        "complete",
+        help="print what would be suggested at a place in a file",
+        parents=[common],
+        description="Print what would be suggested at a place in a file; nothing if nothing would be.",
+    )
+    complete.add_argument("location", type=Location.parse, metavar="FILE:LINE:COLUMN", help="counted from 1")
+    output = complete.add_mutually_exclusive_group()
+    output.add_argument("--json", action="store_true", help="print the text and its figures as JSON")
+    output.add_argument("--trace", action="store_true", help="show the canvas after every denoising step")
+    commands.add_parser(
+        "doctor",
+        help="say what was found on this machine, and what to do about what is wrong",
+        parents=[common],
+        description="Say what was found on this machine, and what to do about what is wrong.",
+    )
+    return parser
+
+
+def _address(text: str) -> tuple[str, int]:
+    host, _, port = text.rpartition(":")
+    if not port.isdecimal() or int(port) > 65535:
+        raise argparse.ArgumentTypeError(f"{text!r} is not [HOST:]PORT with a port up to 65535")
+    return host.strip("[]") or "127.0.0.1", int(port)
+
+
+def _settings(parser: argparse.ArgumentParser, options: argparse.Namespace) -> Settings:
+    """Return the defaults with what the command line sets; end with usage on a bad setting."""
+    settings = Settings()
+    pairs = list(getattr(options, "set", []))
+    if "model" in options:
+        pairs.append(f"model={options.model}")
+    for pair in pairs:
+        key, equals, value = pair.partition("=")
+        if not equals:
+            parser.error(f"{pair!r} is not KEY=VALUE, as in suggest.confidence=0.5")
+        settings, problems = merged(settings, _tree(key.split("."), value))
+        if problems:
+            parser.error(problems[0])
+    return settings
+
+
+def _tree(path: Sequence[str], value: str) -> object:
+    """Return the tree of settings with this one value, read as JSON if it is any, else as text."""
+    if not path:
+        try:
+            return msgspec.json.decode(value)
+        except msgspec.DecodeError:
+            return value
+    return {path[0]: _tree(path[1:], value)}
