@@ -18,6 +18,7 @@ def denoise(
     denoiser: Denoiser,
     length: int,
     policy: Policy,
+    *,
     passes: int,
     is_late: Callable[[], bool],
     device: torch.device,

@@ -80,7 +80,10 @@ class Engine:
                 return 1000 * (spent + spent / denoiser.passes) > limits.milliseconds
 
             steps = 0
-            for canvas in denoise(denoiser, length, self._policy, limits.passes, is_late, self._device):
+            drafts = denoise(
+                denoiser, length, self._policy, passes=limits.passes, is_late=is_late, device=self._device
+            )
+            for canvas in drafts:
                 steps += 1
                 pieces = self._pieces(canvas)
                 yield steps, pieces
@@ -120,6 +123,7 @@ class ContextDenoiser:
         self.passes = 0
 
     def __call__(self, ids: Tensor) -> Tensor:
+        """Return the probabilities [length, vocabulary] of a canvas [length]."""
         self.passes += 1
         logits = self._model.denoise(ids, self._before, self._context).float()
         return logits.index_fill_(-1, self._forbidden, float("-inf")).softmax(-1)

@@ -15,6 +15,7 @@ class KeyValues:
         heads: int,
         capacity: int,
         head_width: int,
+        *,
         dtype: torch.dtype,
         device: torch.device,
     ) -> None:

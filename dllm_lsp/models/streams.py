@@ -43,13 +43,15 @@ class StreamsModel(nn.Module):
 
     def embed(self, ids: Tensor, role: int) -> Tensor:
         """Embed ids [..., length] in a role, to [..., length, width]."""
-        return self.transformer.embedding(ids) + self.roles.weight[role]
+        embedded: Tensor = self.transformer.embedding(ids) + self.roles.weight[role]
+        return embedded
 
     def empty_stream(self, capacity: int) -> KeyValues:
         """Return a store for one stream of at most `capacity` tokens."""
-        shape = self.config.transformer
-        weight = self.roles.weight
-        return KeyValues(shape.layers, shape.heads, capacity, shape.head_width, weight.dtype, weight.device)
+        shape, weight = self.config.transformer, self.roles.weight
+        return KeyValues(
+            shape.layers, shape.heads, capacity, shape.head_width, dtype=weight.dtype, device=weight.device
+        )
 
     def encode(self, ids: Tensor, role: int, stream: KeyValues) -> Tensor:
         """Append tokens [length], in the stream's own order, to it; return their hidden states [length, width]."""
@@ -104,4 +106,5 @@ def attention(query: Tensor, key: Tensor, value: Tensor, visible: Tensor | None 
     scores = query @ key.transpose(-1, -2) * query.shape[-1] ** -0.5
     if visible is not None:
         scores = scores.masked_fill(~visible, float("-inf"))
-    return scores.softmax(-1) @ value
+    mixed: Tensor = scores.softmax(-1) @ value
+    return mixed

@@ -22,7 +22,10 @@ _SPECIAL = (*_CANVAS, "begin", *(f"begin:{language}" for language in LANGUAGES))
 
 # A line break; the indentation of a line; a word with one mark or space before it; up to three digits; a run of
 # marks; other white space, its last blank left to the word that follows.
-_PRE_TOKEN = r"""\r\n|\r|\n|(?<=\n)[^\S\r\n]+|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}{1,3}| ?[^\s\p{L}\p{N}]+|[^\S\r\n]+(?!\S)|[^\S\r\n]"""
+_PRE_TOKEN = (
+    r"\r\n|\r|\n|(?<=\n)[^\S\r\n]+|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}{1,3}"
+    r"| ?[^\s\p{L}\p{N}]+|[^\S\r\n]+(?!\S)|[^\S\r\n]"
+)
 
 
 class Tokenizer:
@@ -105,7 +108,8 @@ class Tokenizer:
     @cached_property
     def _bytes(self) -> list[bytes]:
         alphabet = _byte_alphabet()
-        tokens = (self._encoder.id_to_token(i) for i in range(self._encoder.get_vocab_size()))
+        vocabulary = self._encoder.get_vocab()
+        tokens = sorted(vocabulary, key=vocabulary.__getitem__)
         return [b""] * len(_SPECIAL) + [bytes(alphabet[c] for c in token) for token in tokens]
 
 

@@ -64,10 +64,12 @@ class Attention(nn.Module):
         self.out = nn.Linear(config.width, config.width, bias=False)
 
     def forward(self, x: Tensor, layer: int, attend: Attend) -> Tensor:
+        """Mix x [batch, length, width] among its positions, as `attend` lets them see each other."""
         batch, length, width = x.shape
         query, key, value = self.qkv(x).view(batch, length, 3, self.heads, -1).permute(2, 0, 3, 1, 4)
         mixed = attend(layer, self.query_norm(query), self.key_norm(key), value)
-        return self.out(mixed.transpose(1, 2).reshape(batch, length, width))
+        out: Tensor = self.out(mixed.transpose(1, 2).reshape(batch, length, width))
+        return out
 
 
 class FeedForward(nn.Module):
@@ -79,8 +81,10 @@ class FeedForward(nn.Module):
         self.down = nn.Linear(config.feed_forward, config.width, bias=False)
 
     def forward(self, x: Tensor) -> Tensor:
+        """Map every position of x [batch, length, width] by itself."""
         gate, up = self.gate_up(x).chunk(2, dim=-1)
-        return self.down(F.silu(gate) * up)
+        down: Tensor = self.down(F.silu(gate) * up)
+        return down
 
 
 class Block(nn.Module):
@@ -94,8 +98,10 @@ class Block(nn.Module):
         self.feed_forward = FeedForward(config)
 
     def forward(self, x: Tensor, layer: int, attend: Attend) -> Tensor:
+        """Map x [batch, length, width] to the next layer's input."""
         x = x + self.attention(self.attention_norm(x), layer, attend)
-        return x + self.feed_forward(self.feed_forward_norm(x))
+        changed: Tensor = x + self.feed_forward(self.feed_forward_norm(x))
+        return changed
 
 
 class Transformer(nn.Module):
@@ -126,7 +132,8 @@ class Transformer(nn.Module):
         """Map embedded tokens [batch, length, width] to final hidden states of the same shape."""
         for layer, block in enumerate(self.blocks):
             x = block(x, layer, attend)
-        return self.norm(x)
+        normed: Tensor = self.norm(x)
+        return normed
 
     def logits(self, hidden: Tensor) -> Tensor:
         """Map hidden states [..., width] to logits [..., vocabulary]."""

@@ -42,7 +42,7 @@ def _train(options: argparse.Namespace) -> None:
     tokenizer = _tokenizer(folder, train, config.model.transformer.vocabulary, config.seed)
     heldout = read_files(options.corpus / "heldout.jsonl")
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
-    trainer = Trainer(folder, config, tokenizer, train, heldout, device)
+    trainer = Trainer(folder, config, tokenizer, train=train, heldout=heldout, device=device)
     size = sum(parameter.numel() for parameter in trainer.model.parameters())
     print(f"{size / 1e6:.2f}M parameters on {device}, {trainer.elapsed:.0f} of {config.seconds:.0f} s done")
     trainer.train()

@@ -8,7 +8,7 @@ from msgspec import Struct, json
 
 
 class SourceFile(Struct, frozen=True):
-    """One file: where it comes from, its LSP language id, its text with "\\n" line ends."""
+    """One file: where it comes from, its LSP language id, its text with line feeds for line ends."""
 
     path: str
     language: str

@@ -87,11 +87,11 @@ class TrainingAttention:
             ],
             dim=-1,
         )  # [B, H, C, 2N + C]
-        self.visible |= (batch.canvas_lengths == 0)[
-            ..., None, None
-        ]  # no hole: anything, so that softmax is finite
+        # Where there is no hole: anything, so that the softmax is finite.
+        self.visible |= (batch.canvas_lengths == 0)[..., None, None]
 
     def __call__(self, layer: int, query: Tensor, key: Tensor, value: Tensor) -> Tensor:
+        """Attend in one layer; see `models.transformer.Attend`."""
         sizes = [2 * self.entries, self.holes * self.canvas]
         query, canvas_query = query.split(sizes, dim=2)
         key, canvas_key = key.split(sizes, dim=2)
@@ -124,12 +124,13 @@ class TrainingAttention:
         scores = (scores * query.shape[-1] ** -0.5).masked_fill(~self.visible[:, None], float("-inf"))
         shares = scores.softmax(-1).to(values.dtype).split([self.entries, self.entries, self.canvas], dim=-1)
         context = shares[0].flatten(2, 3) @ values[:, :, 0] + shares[1].flatten(2, 3) @ values[:, :, 1]
-        return context + (shares[2] @ own_value).flatten(2, 3)
+        mixed: Tensor = context + (shares[2] @ own_value).flatten(2, 3)
+        return mixed
 
     def _two(self, x: Tensor) -> Tensor:
         """[B, heads, 2N, D] to [B, heads, 2, N, D]."""
-        return x.unflatten(2, (2, self.entries))
+        return x.view(*x.shape[:2], 2, self.entries, -1)
 
     def _holes(self, x: Tensor) -> Tensor:
         """[B, heads, H * C, ...] to [B, heads, H, C, ...]."""
-        return x.unflatten(2, (self.holes, self.canvas))
+        return x.view(*x.shape[:2], self.holes, self.canvas, -1)

@@ -54,6 +54,7 @@ class Trainer:
         folder: Path,
         config: TrainingConfig,
         tokenizer: Tokenizer,
+        *,
         train: Sequence[SourceFile],
         heldout: Sequence[SourceFile],
         device: torch.device,
@@ -150,7 +151,7 @@ class Trainer:
     def _restore(self) -> None:
         with safe_open(self._state, framework="pt", device=str(self.device)) as file:
             progress = file.metadata()
-            tensors = {name: file.get_tensor(name) for name in file.keys()}
+            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 - the file cannot be iterated
         self.step, self.elapsed = int(progress["step"]), float(progress["elapsed"])
         self.model.load_state_dict(below(tensors, "model."))
         for number, optimizer in enumerate(self.optimizers):

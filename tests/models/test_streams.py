@@ -3,11 +3,10 @@
 import pytest
 import torch
 
-from dllm_lsp.models.streams import AFTER, BEFORE, StreamsConfig, StreamsModel
+from dllm_lsp.models.streams import AFTER, BEFORE, CANVAS, StreamsConfig, StreamsModel
 from dllm_lsp.models.transformer import TransformerConfig
 from dllm_lsp.training.batches import Batch
 from dllm_lsp.training.losses import TrainingAttention
-from dllm_lsp.models.streams import CANVAS
 
 TEXT = 20
 CANVAS_SIZE = 5
