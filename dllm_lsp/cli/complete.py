@@ -4,36 +4,33 @@ from __future__ import annotations
 
 import asyncio
 import sys
+from collections.abc import Callable
 
 from msgspec import json
 
 from dllm_lsp.autocomplete import Autocomplete
-from dllm_lsp.cli.location import Location, LocationError
+from dllm_lsp.cli.errors import CommandError
+from dllm_lsp.cli.location import Location
 from dllm_lsp.context.admission import refusal
 from dllm_lsp.settings import Settings
 from dllm_lsp.suggest.suggestion import Suggestion
 from dllm_lsp.text.snapshot import Snapshot
 from dllm_lsp.worker.client import EngineClient
-from dllm_lsp.worker.messages import Draft, Status
+from dllm_lsp.worker.messages import Draft
 
 READY_SECONDS = 120.0
 
 
 def complete(location: Location, settings: Settings, *, as_json: bool, trace: bool) -> int:
-    """Print the suggestion and return the exit status: 0 even when there is nothing to suggest."""
-    try:
-        snapshot = location.snapshot()
-    except LocationError as error:
-        print(f"dllm-lsp: {error}", file=sys.stderr)
-        return 1
-    if (reason := refusal(snapshot)) is not None:
-        print(f"dllm-lsp: nothing is suggested in {location.file}: {reason}", file=sys.stderr)
+    """Print the suggestion and return the exit status: 0 even when there is nothing to suggest.
+
+    Raises CommandError when the place is none or the engine cannot be used.
+    """
+    snapshot = location.snapshot()
     drafts: list[Draft] = []
-    status, suggestion = asyncio.run(_ask(snapshot, settings, drafts))
-    if status.state != "ready":
-        detail = status.detail or f"it was not ready within {READY_SECONDS:.0f} s"
-        print(f"dllm-lsp: the engine cannot be used: {detail}", file=sys.stderr)
-        return 1
+    suggestion = None
+    if (reason := refusal(snapshot)) is None:
+        suggestion = asyncio.run(ask(snapshot, settings, drafts.append))
     if trace:
         from dllm_lsp.cli.trace import print_trace  # noqa: PLC0415
 
@@ -42,21 +39,29 @@ def complete(location: Location, settings: Settings, *, as_json: bool, trace: bo
         print(json.encode(_figures(suggestion)).decode())
     elif suggestion is not None:
         print(suggestion.text)
-    else:
-        print("dllm-lsp: nothing to suggest here", file=sys.stderr)
+    if suggestion is None:
+        print(f"dllm-lsp: nothing to suggest here{f': {reason}' if reason else ''}", file=sys.stderr)
     return 0
 
 
-async def _ask(
-    snapshot: Snapshot, settings: Settings, drafts: list[Draft]
-) -> tuple[Status, Suggestion | None]:
-    client = EngineClient(settings, lambda status: None, lambda notice: None)
+async def ask(
+    snapshot: Snapshot, settings: Settings, on_draft: Callable[[Draft], None] | None = None
+) -> Suggestion | None:
+    """Return what an editor would be shown; raises CommandError when the engine cannot be used."""
+    notices: list[str] = []
+    client = EngineClient(settings, lambda status: None, notices.append)
     await client.start()
     try:
         status = await client.wait_ready(READY_SECONDS)
-        return status, await Autocomplete(client, settings.suggest).suggest(snapshot, drafts.append)
+        if status.state != "ready":
+            detail = status.detail or f"it was not ready within {READY_SECONDS:.0f} s"
+            raise CommandError(f"the engine cannot be used: {detail}")
+        suggestion = await Autocomplete(client, settings.suggest).suggest(snapshot, on_draft)
     finally:
         await client.close()
+    if notices:
+        raise CommandError(" ".join(notices))
+    return suggestion
 
 
 def _figures(suggestion: Suggestion | None) -> dict[str, object]:

@@ -133,7 +133,9 @@ def _editors() -> Iterator[Finding]:
 def _first_line(*command: str) -> str | None:
     """Return what a program says first, or None if it is not there or says nothing."""
     try:
-        done = subprocess.run(command, capture_output=True, text=True, timeout=COMMAND_SECONDS, check=False)
+        done = subprocess.run(
+            command, capture_output=True, text=True, errors="replace", timeout=COMMAND_SECONDS, check=False
+        )
     except (OSError, subprocess.TimeoutExpired):
         return None
     return done.stdout.split("\n", 1)[0].strip() or None

@@ -6,6 +6,7 @@ import argparse
 from dataclasses import dataclass
 from pathlib import Path
 
+from dllm_lsp.cli.errors import LocationError
 from dllm_lsp.text.document import split_lines
 from dllm_lsp.text.positions import content_of
 from dllm_lsp.text.snapshot import Snapshot
@@ -28,10 +29,6 @@ LANGUAGES = {
 """LSP language ids by a file name's suffix; editors send them themselves."""
 
 
-class LocationError(ValueError):
-    """A file cannot be read as text, or has no such place."""
-
-
 @dataclass(frozen=True, slots=True)
 class Location:
     """A file and a place in it: line and column count from 1, the column in characters."""
@@ -52,13 +49,10 @@ class Location:
         return cls(Path(file), line, column)
 
     def snapshot(self) -> Snapshot:
-        """Read the file with the cursor at this place; raise OSError or LocationError."""
-        try:
-            lines = split_lines(self.file.read_bytes().decode("utf-8-sig"))
-        except UnicodeDecodeError as error:
-            raise LocationError(f"{self.file} is not UTF-8 text: {error}") from error
+        """Read the file with the cursor at this place; raise LocationError."""
+        lines = split_lines(self._text())
         if self.line > len(lines):
-            raise LocationError(f"{self.file} has {len(lines)} lines, not {self.line}")
+            raise LocationError(f"{self.file} has {len(lines)} lines: there is no line {self.line}")
         length = len(content_of(lines[self.line - 1]))
         if self.column > length + 1:
             raise LocationError(
@@ -68,3 +62,15 @@ class Location:
         language = LANGUAGES.get(self.file.suffix.lower(), "plaintext")
         uri = self.file.absolute().as_uri()
         return Snapshot(uri, None, language, tuple(lines), self.line - 1, self.column - 1)
+
+    def _text(self) -> str:
+        try:
+            if self.file.exists() and not self.file.is_file():  # a device might never end
+                raise LocationError(f"{self.file} is not a file")
+            return self.file.read_bytes().decode("utf-8-sig")
+        except OSError as error:
+            raise LocationError(f"{self.file} cannot be read: {error.strerror}") from error
+        except UnicodeDecodeError as error:
+            raise LocationError(
+                f"{self.file} is not UTF-8 text: {error.reason} at byte {error.start}"
+            ) from error

@@ -12,6 +12,7 @@ from collections.abc import Sequence
 import msgspec
 
 from dllm_lsp import __version__
+from dllm_lsp.cli.errors import CommandError
 from dllm_lsp.cli.location import Location
 from dllm_lsp.settings import Settings, merged
 
@@ -26,10 +27,6 @@ examples:
   dllm-lsp complete src/app.py:12:20 --trace  watch it being denoised
   dllm-lsp doctor                             what was found on this machine, and what to do about it
 """
-
-
-class CommandError(Exception):
-    """A command failed; the message says what happened and what to do."""
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

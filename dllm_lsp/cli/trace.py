@@ -18,14 +18,13 @@ _MASK = "░"
 def print_trace(
     snapshot: Snapshot, drafts: Sequence[Draft], suggestion: Suggestion | None, console: Console | None = None
 ) -> None:
-    """Print the line at the cursor once for every step, and then what is suggested."""
+    """Print the line at the cursor once for every step, and then what is suggested, if anything."""
     console = console or Console(highlight=False, soft_wrap=True)
     line = content_of(snapshot.lines[snapshot.line])
     before, after = line[: snapshot.column].lstrip(), line[snapshot.column :]
     for draft in drafts:
         console.print(Text.assemble((f"{draft.step:>3} ", "dim"), before, *map(_cell, draft.pieces), after))
     if suggestion is None:
-        console.print(Text("    nothing to suggest here", "dim italic"))
         return
     console.print(Text.assemble((" =  ", "bold green"), before, (suggestion.text, "bold green"), after))
     if suggestion.infilled is not None:

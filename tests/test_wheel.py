@@ -1,0 +1,75 @@
+"""What people install: the wheel, which must hold the weights and name what it needs."""
+
+from __future__ import annotations
+
+import ast
+import re
+import subprocess
+import sys
+from importlib.metadata import packages_distributions
+from pathlib import Path
+from zipfile import ZipFile
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+WEIGHTS = {
+    f"dllm_lsp/models/bundled/{name}" for name in ("config.json", "tokenizer.json", "model.safetensors")
+}
+MOST_BYTES = 40_000_000
+
+
+@pytest.fixture(scope="module")
+def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("wheel")
+    command = [sys.executable, "-m", "build", "--wheel", "--no-isolation", "--outdir", str(folder), str(ROOT)]
+    built = subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)
+    assert built.returncode == 0, built.stdout + built.stderr
+    (file,) = folder.glob("*.whl")
+    return file
+
+
+def test_it_holds_the_weights_and_is_small(wheel: Path) -> None:
+    with ZipFile(wheel) as archive:
+        assert set(archive.namelist()) >= WEIGHTS | {"dllm_lsp/py.typed"}
+    assert wheel.stat().st_size < MOST_BYTES
+
+
+def test_it_holds_nothing_but_the_package(wheel: Path) -> None:
+    with ZipFile(wheel) as archive:
+        strangers = [
+            name for name in archive.namelist() if not re.match(r"dllm_lsp(-[\d.]+\.dist-info)?/", name)
+        ]
+    assert strangers == []
+
+
+def test_it_names_what_it_imports(wheel: Path) -> None:
+    imported = {"dllm_lsp": set[str](), "dllm_lsp.training": set[str]()}
+    with ZipFile(wheel) as archive:
+        for name in archive.namelist():
+            if name.endswith(".py"):
+                room = "dllm_lsp.training" if name.startswith("dllm_lsp/training/") else "dllm_lsp"
+                imported[room] |= imports(archive.read(name).decode())
+        (metadata,) = (name for name in archive.namelist() if name.endswith("/METADATA"))
+        requirements = re.findall(r"^Requires-Dist: ([\w.-]+)(.*)$", archive.read(metadata).decode(), re.M)
+    needed = {canonical(name) for name, rest in requirements if "extra ==" not in rest}
+    for_training = needed | {canonical(name) for name, rest in requirements if "extra == 'train'" in rest}
+    assert distributions(imported["dllm_lsp"]) <= needed
+    assert distributions(imported["dllm_lsp.training"]) <= for_training
+
+
+def imports(source: str) -> set[str]:
+    """The modules that Python code imports, by their first names, but for the standard library's."""
+    nodes = list(ast.walk(ast.parse(source)))
+    names = {alias.name for node in nodes if isinstance(node, ast.Import) for alias in node.names}
+    names |= {node.module for node in nodes if isinstance(node, ast.ImportFrom) and node.module}
+    return {name.partition(".")[0] for name in names} - sys.stdlib_module_names - {"dllm_lsp"}
+
+
+def distributions(modules: set[str]) -> set[str]:
+    installed = packages_distributions()
+    return {canonical(installed[module][0]) for module in modules}
+
+
+def canonical(name: str) -> str:
+    return re.sub(r"[-_.]+", "-", name).lower()
