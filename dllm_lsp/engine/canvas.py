@@ -46,6 +46,8 @@ class Canvas(NamedTuple):
         if cut < len(masked):
             canvas = Canvas(self.ids[:cut], self.probability[:cut], float(best[cut]))
             best, proposal, masked, deleted = best[:cut], proposal[:cut], masked[:cut], deleted[:cut]
+        if cut == 0:
+            return canvas  # the hole is empty
         accepted = policy(best * masked)
         ids = torch.where(accepted, proposal, canvas.ids)
         probability = torch.where(masked, best, canvas.probability)

@@ -45,7 +45,8 @@ class Engine:
         self._model, self._tokenizer = checkpoint
         self._policy = POLICIES[policy]
         self._cache = ContextCache(self._model)
-        self._forbidden = torch.tensor(self._tokenizer.never_written, device=device)
+        nameless = range(self._tokenizer.size, self._model.config.transformer.vocabulary)
+        self._forbidden = torch.tensor([*self._tokenizer.never_written, *nameless], device=device)
         self._device = device
         self.model, self.device = name, str(device)
         self.before = CHARACTERS_PER_TOKEN * self._model.config.before
@@ -62,31 +63,32 @@ class Engine:
         place = _device(device)
         return cls(load_checkpoint(resolve(model), place), model, place)
 
+    @torch.inference_mode()
     def infill(self, document: str, hole: Hole, limits: Limits) -> Generator[Progress, None, Outcome]:
         """Fill the hole, yielding after every denoising step; closing the generator cancels.
 
         `document` only says what the cache may hold already; the answer does not depend on it.
         """
         began = time.monotonic()
-        with torch.inference_mode():
-            context = self._cache.of(document)
-            encoded = [context.before.become(self._before(hole)), context.after.become(self._after(hole))]
-            length = min(max(limits.tokens, 1), self._model.config.reach)
-            denoiser = ContextDenoiser(self._model, context, length, self._forbidden)
+        context = self._cache.of(document)
+        encoded = [context.before.become(self._before(hole)), context.after.become(self._after(hole))]
+        length = min(max(limits.tokens, 1), self._model.config.reach)
+        denoiser = ContextDenoiser(self._model, context, length, self._forbidden)
+        ready = time.monotonic()
 
-            def is_late() -> bool:
-                """Whether another pass, as long as the mean so far, would end after the budget."""
-                spent = time.monotonic() - began
-                return 1000 * (spent + spent / denoiser.passes) > limits.milliseconds
+        def is_late() -> bool:
+            """Whether another pass, as long as the mean so far, would end after the budget."""
+            now = time.monotonic()
+            return 1000 * (now - began + (now - ready) / denoiser.passes) > limits.milliseconds
 
-            steps = 0
-            drafts = denoise(
-                denoiser, length, self._policy, passes=limits.passes, is_late=is_late, device=self._device
-            )
-            for canvas in drafts:
-                steps += 1
-                pieces = self._pieces(canvas)
-                yield steps, pieces
+        steps = 0
+        drafts = denoise(
+            denoiser, length, self._policy, passes=limits.passes, is_late=is_late, device=self._device
+        )
+        for canvas in drafts:
+            steps += 1
+            pieces = self._pieces(canvas)
+            yield steps, pieces
         return Outcome(
             pieces=pieces,
             end=canvas.end,

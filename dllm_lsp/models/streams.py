@@ -16,7 +16,7 @@ from msgspec import Struct
 from torch import Tensor, nn
 
 from dllm_lsp.models.keyvalues import KeyValues
-from dllm_lsp.models.transformer import Transformer, TransformerConfig
+from dllm_lsp.models.transformer import Count, Transformer, TransformerConfig
 
 BEFORE, AFTER, CANVAS = 0, 1, 2
 """Roles, each with a learned embedding."""
@@ -26,9 +26,9 @@ class StreamsConfig(Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     """The model's shape; `reach` is the largest canvas, `before` and `after` the trained stream lengths in tokens."""
 
     transformer: TransformerConfig
-    reach: int
-    before: int
-    after: int
+    reach: Count
+    before: Count
+    after: Count
 
 
 class StreamsModel(nn.Module):

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import codecs
 from collections.abc import Iterable, Sequence
-from functools import cached_property
 from pathlib import Path
 
 from tokenizers import Regex, decoders, models, pre_tokenizers, trainers
@@ -36,7 +35,9 @@ class Tokenizer:
     expand = 2
 
     def __init__(self, encoder: BytePairEncoder) -> None:
+        """Raise ValueError if the encoder is not byte-level or numbers its tokens with gaps."""
         self._encoder = encoder
+        self._bytes = _token_bytes(encoder)
 
     @classmethod
     def load(cls, path: Path) -> Tokenizer:
@@ -73,7 +74,7 @@ class Tokenizer:
     @property
     def size(self) -> int:
         """The number of ids."""
-        return len(_SPECIAL) + int(self._encoder.get_vocab_size())
+        return len(self._bytes)
 
     @property
     def never_written(self) -> list[int]:
@@ -105,12 +106,17 @@ class Tokenizer:
         decoder = codecs.getincrementaldecoder("utf-8")("replace")
         return [decoder.decode(self._bytes[i]) for i in ids]
 
-    @cached_property
-    def _bytes(self) -> list[bytes]:
-        alphabet = _byte_alphabet()
-        vocabulary = self._encoder.get_vocab()
-        tokens = sorted(vocabulary, key=vocabulary.__getitem__)
-        return [b""] * len(_SPECIAL) + [bytes(alphabet[c] for c in token) for token in tokens]
+
+def _token_bytes(encoder: BytePairEncoder) -> list[bytes]:
+    """Return the bytes of every id; a special one has none."""
+    alphabet = _byte_alphabet()
+    vocabulary = encoder.get_vocab()
+    if sorted(vocabulary.values()) != list(range(len(vocabulary))):
+        raise ValueError("its ids have gaps")
+    if not alphabet.keys() >= set().union(*vocabulary):
+        raise ValueError("its tokens are not spelled in bytes")
+    tokens = sorted(vocabulary, key=vocabulary.__getitem__)
+    return [b""] * len(_SPECIAL) + [bytes(alphabet[c] for c in token) for token in tokens]
 
 
 def _byte_alphabet() -> dict[str, int]:

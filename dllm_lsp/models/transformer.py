@@ -6,11 +6,15 @@ It knows no masks, caches or positions: who attends to whom is the `Attend` that
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Annotated
 
 import torch
-from msgspec import Struct
+from msgspec import Meta, Struct
 from torch import Tensor, nn
 from torch.nn import functional as F
+
+Count = Annotated[int, Meta(ge=1)]
+"""A number from 1, checked where a configuration is read."""
 
 Attend = Callable[[int, Tensor, Tensor, Tensor], Tensor]
 """(layer, query, key, value), each [batch, heads, length, head width], to the attended values, same shape."""
@@ -19,13 +23,17 @@ Attend = Callable[[int, Tensor, Tensor, Tensor], Tensor]
 class TransformerConfig(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """The network's shape."""
 
-    vocabulary: int
-    width: int
-    layers: int
-    heads: int
-    feed_forward: int
+    vocabulary: Count
+    width: Count
+    layers: Count
+    heads: Count
+    feed_forward: Count
     rope_theta: float = 10_000.0
     norm_epsilon: float = 1e-6
+
+    def __post_init__(self) -> None:
+        if self.width % (2 * self.heads):
+            raise ValueError(f"a width of {self.width} does not make {self.heads} heads of an even width")
 
     @property
     def head_width(self) -> int:

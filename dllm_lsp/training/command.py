@@ -66,7 +66,7 @@ def _tokenizer(folder: Path, files: Sequence[SourceFile], size: int, seed: int) 
     if not path.exists():
         texts = [file.text for file in files]
         random.Random(seed).shuffle(texts)
-        share = min(1.0, _TOKENIZER_CHARACTERS / sum(map(len, texts)))
+        share = min(1.0, _TOKENIZER_CHARACTERS / max(1, sum(map(len, texts))))
         Tokenizer.train(texts[: max(1, int(share * len(texts)))], size).save(path)
     tokenizer = Tokenizer.load(path)
     if tokenizer.size > size:

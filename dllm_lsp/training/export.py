@@ -8,12 +8,11 @@ from pathlib import Path
 
 import torch
 from msgspec import json
-from safetensors.torch import load_file
 
 from dllm_lsp.models.checkpoint import BUNDLED, save_checkpoint
 from dllm_lsp.models.streams import StreamsModel
 from dllm_lsp.models.tokenizer import Tokenizer
-from dllm_lsp.training.trainer import TrainingConfig, below
+from dllm_lsp.training.trainer import TrainingConfig, below, read_state
 
 
 def export(run: Path, target: Path) -> int:
@@ -22,8 +21,9 @@ def export(run: Path, target: Path) -> int:
     Raises OSError or ValueError if the run folder is not one.
     """
     config = json.decode((run / "config.json").read_bytes(), type=TrainingConfig)
+    tensors, _ = read_state(run, torch.device("cpu"))
     model = StreamsModel(config.model)
-    model.load_state_dict(below(load_file(run / "state.safetensors"), "model."))
+    model.load_state_dict(below(tensors, "model."))
     save_checkpoint(target, model, Tokenizer.load(run / "tokenizer.json"), torch.float16)
     return sum(file.stat().st_size for file in target.iterdir() if file.is_file())
 

@@ -15,7 +15,7 @@ from types import FrameType
 
 import torch
 from msgspec import Struct, json
-from safetensors import safe_open
+from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import Tensor, nn
 from torch.utils.data import DataLoader
@@ -26,6 +26,8 @@ from dllm_lsp.models.tokenizer import Tokenizer
 from dllm_lsp.training.batches import Batch, BatchConfig, Batches
 from dllm_lsp.training.files import SourceFile
 from dllm_lsp.training.losses import Losses, losses
+
+STATE = "state.safetensors"
 
 
 class TrainingConfig(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -68,12 +70,8 @@ class Trainer:
         self.heldout = [held_out[i].to(device) for i in range(config.heldout_batches)]
         self.step, self.elapsed = 0, 0.0
         self._stopped = False
-        if self._state.exists():
+        if (folder / STATE).exists():
             self._restore()
-
-    @property
-    def _state(self) -> Path:
-        return self.folder / "state.safetensors"
 
     def train(self) -> None:
         """Train until the budget is used up; SIGTERM and Ctrl-C end it early, at the next step."""
@@ -143,15 +141,13 @@ class Trainer:
         for number, optimizer in enumerate(self.optimizers):
             for index, state in optimizer.state_dict()["state"].items():
                 tensors |= {f"optimizer.{number}.{index}.{key}": value for key, value in state.items()}
-        new = self._state.with_suffix(".new")
+        new = self.folder / f"{STATE}.new"
         contiguous = {name: value.contiguous() for name, value in tensors.items()}
         save_file(contiguous, new, metadata={"step": str(self.step), "elapsed": str(self.elapsed)})
-        os.replace(new, self._state)
+        os.replace(new, self.folder / STATE)
 
     def _restore(self) -> None:
-        with safe_open(self._state, framework="pt", device=str(self.device)) as file:
-            progress = file.metadata()
-            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 - the file cannot be iterated
+        tensors, progress = read_state(self.folder, self.device)
         self.step, self.elapsed = int(progress["step"]), float(progress["elapsed"])
         self.model.load_state_dict(below(tensors, "model."))
         for number, optimizer in enumerate(self.optimizers):
@@ -160,6 +156,16 @@ class Trainer:
                 index, key = name.split(".", 1)
                 states.setdefault(int(index), {})[key] = value
             optimizer.load_state_dict(optimizer.state_dict() | {"state": states})
+
+
+def read_state(run: Path, device: torch.device) -> tuple[dict[str, Tensor], dict[str, str]]:
+    """Return a run's tensors and its progress; raise ValueError if they cannot be read."""
+    path = run / STATE
+    try:
+        with safe_open(path, framework="pt", device=str(device)) as file:
+            return {name: file.get_tensor(name) for name in file.keys()}, file.metadata()  # noqa: SIM118
+    except (SafetensorError, FileNotFoundError) as error:
+        raise ValueError(f"{path} cannot be read: {error}") from error
 
 
 def below(tensors: dict[str, Tensor], prefix: str) -> dict[str, Tensor]:
