@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from fnmatch import fnmatchcase
 from urllib.parse import unquote
 
@@ -68,6 +69,7 @@ _CODE_SUFFIXES = (
     ".h",
 )
 _GLANCE_LINES = 64
+_QUERY_OR_FRAGMENT = re.compile(r"[?#].*")
 
 
 def refusal(snapshot: Snapshot) -> str | None:
@@ -75,8 +77,8 @@ def refusal(snapshot: Snapshot) -> str | None:
     scheme, colon, path = snapshot.uri.partition(":")
     if colon and scheme.casefold() in _READ_ONLY_SCHEMES:
         return f"{scheme}: documents are read-only views"
-    folders = unquote(path or scheme).replace("\\", "/").casefold().split("/")
-    name = folders.pop()
+    path = _QUERY_OR_FRAGMENT.sub("", path if colon else snapshot.uri)
+    *folders, name = unquote(path).replace("\\", "/").casefold().split("/")
     if _is_secret(name, folders):
         return f"{name} looks like a file that holds secrets"
     if _is_binary(snapshot):

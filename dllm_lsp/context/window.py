@@ -18,8 +18,8 @@ def hole_at(snapshot: Snapshot, before: int, after: int) -> Hole:
     """Return the code on both sides of the cursor, at most `before` and `after` characters of it.
 
     A side holds everything up to the document's edge where that fits, else at least half of its budget. All
-    line ends become line feeds, and code points that UTF-8 cannot carry become "?". The cost depends on the
-    budgets and on the length of the lines they reach, not on the size of the document.
+    line ends become line feeds, which makes it shorter still. The cost depends on the budgets and on the
+    length of the lines they reach, not on the size of the document.
     """
     count = len(snapshot.lines)
     above, unseen_above = _reach(_upward(snapshot), snapshot.line, before)
@@ -27,8 +27,8 @@ def hole_at(snapshot: Snapshot, before: int, after: int) -> Hole:
     text_before = "".join(reversed(above))[unseen_above:]
     text_after = "".join(below)
     return Hole(
-        before=_clean(text_before),
-        after=_clean(text_after[: len(text_after) - unseen_below]),
+        before=_with_line_feeds(text_before),
+        after=_with_line_feeds(text_after[: len(text_after) - unseen_below]),
         language=snapshot.language,
     )
 
@@ -76,6 +76,5 @@ def _roundness(number: int) -> int:
     return number & -number
 
 
-def _clean(text: str) -> str:
-    text = text.replace("\r\n", "\n").replace("\r", "\n")
-    return text if text.isascii() else text.encode("utf-8", "replace").decode("utf-8")
+def _with_line_feeds(text: str) -> str:
+    return text.replace("\r\n", "\n").replace("\r", "\n")

@@ -34,20 +34,23 @@ class _Surroundings:
 def without_second_closers(text: str, region: Region) -> str:
     """Return `text` up to the first bracket or quote that what follows the cursor closes already.
 
-    A bracket that was never opened, or one of another kind, is not closed either.
+    A bracket that was never opened is not closed either.
     """
     if not any(character in text for character in ")]}\"'`"):
         return text
     around = _surroundings(region)
     if around.quote and region.tail.startswith(around.quote):
-        text = _without_second_quote(text, around.quote)
+        text = _without_second_quote(text, around.quote, region.tail)
     return _without_second_brackets(text, region, around)
 
 
-def _without_second_quote(text: str, quote: str) -> str:
-    """An odd number of quotes ends the string that the quote after the cursor is to end."""
+def _without_second_quote(text: str, quote: str, tail: str) -> str:
+    """Cut where `text` begins to copy the tail: at a quote that ends the string that the tail is to end."""
     quotes = [match.start() for match in re.finditer(rf"\\.|{quote}", text) if match[0] == quote]
-    return text[: quotes[-1]] if len(quotes) % 2 else text
+    if len(quotes) % 2 == 0:
+        return text
+    copy = text[quotes[-1] :].rstrip()
+    return text[: quotes[-1]] if tail.startswith(copy) or copy.startswith(tail.rstrip()) else text
 
 
 def _without_second_brackets(text: str, region: Region, around: _Surroundings) -> str:
@@ -61,8 +64,10 @@ def _without_second_brackets(text: str, region: Region, around: _Surroundings) -
             cut = len(text) if len(stack) >= needed else cut
             continue
         cut = min(cut, position) if len(stack) <= needed else cut
-        if not stack or stack.pop() != token:
-            return text[: min(cut, position)]
+        if not stack:
+            break
+        if stack.pop() != token:
+            return text  # wrong in itself: no cut would make it right
     return text[:cut]
 
 

@@ -18,9 +18,9 @@ def without_tail(text: str, region: Region) -> str:
     A copy begins where a word may begin: "pas" before "s" holds none. A tail of closing brackets and quotes
     alone is left to `brackets`, which knows whether they are needed.
     """
-    tail = region.tail.strip()
+    tail = region.tail.rstrip()
     copied = text.rstrip()
-    if not tail.strip(")]}\"'`") or not copied.endswith(tail):
+    if not tail.strip(" \t)]}\"'`") or not copied.endswith(tail):
         return text
     kept = copied.removesuffix(tail)
     ends_inside_word = _ENDS_IN_WORD.search(region.head + kept) and _BEGINS_WORD.match(tail)

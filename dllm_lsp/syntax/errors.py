@@ -18,29 +18,30 @@ def breaks(hole: Hole, text: str) -> bool:
     """Return whether inserting one line's `text` into the hole introduces a syntax error."""
     if hole.language != "python":
         return False
-    region = region_of(hole, text)
-    if not _judge(region, text, whole=True).invalid:
+    near = region_of(hole, text)
+    if not _judge(near, text, below=True).invalid:
         return False
-    if _is_invalid_above(region):  # the region may begin inside a string
-        region = whole_region(hole, text)
-    if _is_invalid_above(region):
-        return _errors_on_line(region, text) > _errors_on_line(region, "")
+    # The near region may begin inside a string, the whole one too, and either may hold errors of its own.
+    for region in (whole_region(hole, text), near):
+        if not judge(region.header + region.above).invalid:
+            return _is_at_fault(region, text)
+    return _errors_on_line(near, text) > _errors_on_line(near, "")
+
+
+def _is_at_fault(region: Region, text: str) -> bool:
+    """Return whether `text` breaks its line or those below, given that those above are right."""
     line = _judge(region, text)
     if line.verdict is Verdict.INCOMPLETE:
         return False
     if line.verdict is Verdict.COMPLETE:
-        return _judge(region, text, whole=True).invalid and not _judge(region, "", whole=True).invalid
+        return _judge(region, text, below=True).invalid and not _judge(region, "", below=True).invalid
     return _reaches_text(line, region) or not _judge(region, "").invalid
 
 
-def _is_invalid_above(region: Region) -> bool:
-    return judge(region.header + region.above).invalid
-
-
-def _judge(region: Region, text: str, *, whole: bool = False) -> Judgment:
-    """Judge the code down to the end of the cursor's line, or the whole region."""
+def _judge(region: Region, text: str, *, below: bool = False) -> Judgment:
+    """Judge the code down to the end of the cursor's line, or with the lines below it."""
     code = region.header + region.above + region.head + text + region.tail
-    return judge(code + region.below if whole else code)
+    return judge(code + region.below if below else code)
 
 
 def _reaches_text(error: Judgment, region: Region) -> bool:

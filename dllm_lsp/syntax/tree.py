@@ -17,7 +17,7 @@ def errors_on_row(source: str, row: int, language: str) -> int:
     """
     if language not in _GRAMMARS:
         return 0
-    pending = [_parser(language).parse(source.encode("utf-8", "replace")).root_node]
+    pending = [_parser(language).parse(source.encode()).root_node]
     found = 0
     while pending:
         node = pending.pop()

@@ -1,0 +1,23 @@
+from __future__ import annotations
+
+import pytest
+from marked import hole_of
+
+from dllm_lsp.suggest.indentation import aligned
+from dllm_lsp.syntax.region import region_of
+
+
+@pytest.mark.parametrize(
+    ("marked", "text", "shown"),
+    [
+        ("def f():\n\tx = 1\n¦\n", "        return x", "\t\treturn x"),
+        ("def f():\n¦\n\treturn x\n", "    x = 1", "\tx = 1"),
+        ("def f():\n    x = 1\n¦\n", "\treturn x", "    return x"),
+        ("def f():\n    x = 1\n¦\n", "    return x", "    return x"),
+        ("def f():\n\tx = 1\n\t¦\n", "    return x", "\treturn x"),
+        ("def f():\n\tx =¦\n", "    1", "    1"),
+        ("¦\n", "\tx", "\tx"),
+    ],
+)
+def test_indentation_is_the_documents(marked: str, text: str, shown: str) -> None:
+    assert aligned(text, region_of(hole_of(marked), text)) == shown

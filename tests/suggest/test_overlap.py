@@ -1,0 +1,61 @@
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from marked import hole_of
+
+from dllm_lsp.suggest.overlap import repeats_neighbor, without_tail
+from dllm_lsp.syntax.region import region_of
+
+
+@pytest.mark.parametrize(
+    ("marked", "text", "kept"),
+    [
+        ("x = f(¦, b)\n", "a, b)", "a"),
+        ("x = f(¦, b)\n", "a", "a"),
+        ("if x¦:\n", " > 3:", " > 3"),
+        ("¦ = 3\n", "x = 3", "x"),
+        ("pa¦s\n", "s", "s"),
+        ("x = ¦0\n", "10", "10"),
+        ("f(¦)\n", "a)", "a)"),
+        ("f(¦\n", "a)", "a)"),
+    ],
+)
+def test_a_copy_of_the_rest_of_the_line_is_cut(marked: str, text: str, kept: str) -> None:
+    assert without_tail(text, region_of(hole_of(marked), text)) == kept
+
+
+@pytest.mark.parametrize(
+    ("marked", "text"),
+    [
+        ("import os\n¦\nimport re\n", "import re"),
+        ("import os\n¦\n\n\nimport re\n", "import re"),
+        ("    re¦\n    return x\n", "turn x"),
+        ("import os\n\n¦\n", "import os"),
+        ("f(¦)\nf(a)\n", "a"),
+    ],
+)
+def test_a_copy_of_the_next_or_previous_line_is_found(marked: str, text: str) -> None:
+    assert repeats_neighbor(text, hole_of(marked))
+
+
+@pytest.mark.parametrize(
+    ("marked", "text"),
+    [
+        ("¦\n", "import os"),
+        ("import os\n¦\nimport re\n", "import json"),
+        ("{\n    {\n    ¦\n}\n", "}"),
+        ("import os\nx = 1\n¦\n", "import os"),
+    ],
+)
+def test_other_lines_are_no_copies(marked: str, text: str) -> None:
+    assert not repeats_neighbor(text, hole_of(marked))
+
+
+words = st.text(alphabet="ab( ,)", max_size=12)
+
+
+@given(words, words, words)
+def test_only_the_end_is_cut(before: str, text: str, after: str) -> None:
+    assert text.startswith(without_tail(text, region_of(hole_of(f"{before}¦{after}"), text)))
