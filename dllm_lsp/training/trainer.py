@@ -78,16 +78,17 @@ class Trainer:
         for number in (signal.SIGINT, signal.SIGTERM):
             signal.signal(number, self._stop)
         with tqdm(total=round(self.config.seconds), initial=round(self.elapsed), unit="s") as bar:
+            began = time.monotonic()
             for batch in self._loader():
                 if self._stopped or self.elapsed >= self.config.seconds:
                     break
-                began = time.monotonic()
                 loss = self._update(batch.to(self.device))
                 self.step += 1
                 if self.step % self.config.report_steps == 0:
                     bar.set_postfix_str(self._report(loss))
                     self.save()
-                self.elapsed += time.monotonic() - began
+                now = time.monotonic()
+                self.elapsed, began = self.elapsed + now - began, now
                 bar.update(min(round(self.elapsed), bar.total) - bar.n)
         self.save()
 
@@ -99,6 +100,7 @@ class Trainer:
                 batch_size=None,
                 sampler=numbers,
                 num_workers=self.config.loader_workers,
+                worker_init_fn=_leave_signals_to_the_trainer,
                 prefetch_factor=4 if self.config.loader_workers else None,
             )
         )
@@ -166,6 +168,12 @@ def read_state(run: Path, device: torch.device) -> tuple[dict[str, Tensor], dict
             return {name: file.get_tensor(name) for name in file.keys()}, file.metadata()  # noqa: SIM118
     except (SafetensorError, FileNotFoundError) as error:
         raise ValueError(f"{path} cannot be read: {error}") from error
+
+
+def _leave_signals_to_the_trainer(worker: int) -> None:
+    """In a loader's process: Ctrl-C reaches the whole group, and the last step still needs its batch."""
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, signal.SIG_IGN)
 
 
 def below(tensors: dict[str, Tensor], prefix: str) -> dict[str, Tensor]:
