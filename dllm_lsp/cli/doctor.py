@@ -12,7 +12,6 @@ from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
 
 from rich.console import Console
-from rich.table import Table
 from rich.text import Text
 
 from dllm_lsp import __version__
@@ -40,17 +39,15 @@ class Finding:
 
 def doctor(settings: Settings) -> int:
     """Print the findings; return 1 if something that is needed is wrong, else 0."""
-    findings = list(examine(settings))
-    table = Table.grid(padding=(0, 2))
-    for finding in findings:
-        style, mark = (
-            ("green", "ok") if not finding.advice else ("red" if finding.is_needed else "yellow", "!!")
-        )
-        table.add_row(Text(mark, style), Text(finding.subject, "bold"), Text(finding.found))
+    console = Console(highlight=False, soft_wrap=True)
+    is_well = True
+    for finding in examine(settings):
+        is_well = is_well and not (finding.advice and finding.is_needed)
+        style, mark = ("red" if finding.is_needed else "yellow", "!!") if finding.advice else ("green", "ok")
+        console.print(Text.assemble((mark, style), "  ", (f"{finding.subject:<14}", "bold"), finding.found))
         if finding.advice:
-            table.add_row("", "", Text(finding.advice, style))
-    Console(highlight=False).print(table)
-    return int(any(finding.advice and finding.is_needed for finding in findings))
+            console.print(Text(f"{'':18}{finding.advice}", style))
+    return int(not is_well)
 
 
 def examine(settings: Settings) -> Iterator[Finding]:

@@ -61,23 +61,13 @@ def _run(parser: argparse.ArgumentParser, options: argparse.Namespace, settings:
 
 
 def _parser() -> argparse.ArgumentParser:
-    common = argparse.ArgumentParser(add_help=False)
-    common.add_argument(
-        "--model",
-        metavar="FOLDER",
-        default=argparse.SUPPRESS,
-        help='a checkpoint to use instead of the one that ships with the package ("bundled")',
-    )
-    common.add_argument(
-        "--set",
-        action="append",
-        metavar="KEY=VALUE",
-        default=argparse.SUPPRESS,
-        help="a setting, as suggest.confidence=0.5; may be repeated",
-    )
     formatter = argparse.RawDescriptionHelpFormatter
     parser = argparse.ArgumentParser(
-        "dllm-lsp", description=_DESCRIPTION, epilog=_EXAMPLES, formatter_class=formatter, parents=[common]
+        "dllm-lsp",
+        description=_DESCRIPTION,
+        epilog=_EXAMPLES,
+        formatter_class=formatter,
+        parents=[_common("settings")],
     )
     parser.add_argument("--version", action="version", version=f"dllm-lsp {__version__}")
     transport = parser.add_mutually_exclusive_group()
@@ -88,6 +78,7 @@ def _parser() -> argparse.ArgumentParser:
         "--tcp", type=_address, metavar="[HOST:]PORT", help="serve editors over TCP (host: 127.0.0.1)"
     )
     commands = parser.add_subparsers(dest="command", metavar="COMMAND")
+    common = _common("command_settings")
     complete = commands.add_parser(
         "complete",
         help="print what would be suggested at a place in a file",
@@ -107,6 +98,33 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
+def _common(name: str) -> argparse.ArgumentParser:
+    """Return the options that may stand before a command and behind it; a name of its own for each place."""
+    common = argparse.ArgumentParser(add_help=False)
+    common.add_argument(
+        "--model",
+        action="append",
+        dest=name,
+        default=[],
+        type=_model_setting,
+        metavar="FOLDER",
+        help='a checkpoint to use instead of the one that ships with the package ("bundled")',
+    )
+    common.add_argument(
+        "--set",
+        action="append",
+        dest=name,
+        default=[],
+        metavar="KEY=VALUE",
+        help="a setting, as suggest.confidence=0.5; may be repeated",
+    )
+    return common
+
+
+def _model_setting(folder: str) -> str:
+    return f"model={msgspec.json.encode(folder).decode()}"
+
+
 def _address(text: str) -> tuple[str, int]:
     host, _, port = text.rpartition(":")
     if not port.isdecimal() or int(port) > 65535:
@@ -117,10 +135,7 @@ def _address(text: str) -> tuple[str, int]:
 def _settings(parser: argparse.ArgumentParser, options: argparse.Namespace) -> Settings:
     """Return the defaults with what the command line sets; end with usage on a bad setting."""
     settings = Settings()
-    pairs = list(getattr(options, "set", []))
-    if "model" in options:
-        pairs.append(f"model={options.model}")
-    for pair in pairs:
+    for pair in [*options.settings, *getattr(options, "command_settings", [])]:
         key, equals, value = pair.partition("=")
         if not equals:
             parser.error(f"{pair!r} is not KEY=VALUE, as in suggest.confidence=0.5")

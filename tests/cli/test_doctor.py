@@ -1,0 +1,52 @@
+"""`dllm-lsp doctor`."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from dllm_lsp.cli import doctor
+from dllm_lsp.settings import Settings
+from dllm_lsp.worker.messages import Status
+
+Run = Callable[..., "subprocess.CompletedProcess[str]"]
+
+
+def test_all_is_well_here(run: Run) -> None:
+    done = run("doctor")
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert {"Python", "PyTorch", "model", "engine"} <= set(done.stdout.split())
+    assert "ready, on " in done.stdout
+
+
+def test_a_model_that_is_not_there_is_advice_and_a_failure(run: Run) -> None:
+    done = run("doctor", "--model", "nowhere")
+    assert done.returncode == 1
+    assert "nowhere is missing" in done.stdout
+    assert 'Set "model" to "bundled"' in done.stdout
+
+
+@pytest.mark.parametrize(
+    ("says", "advises"), [("NVIM v0.11.4", True), ("NVIM v0.12.0-dev", False), ("NVIM v1.0.0", False)]
+)
+def test_a_neovim_that_is_too_old_is_told(
+    says: str, advises: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    program = tmp_path / "nvim"
+    program.write_text(f"#!{sys.executable}\nprint({says!r})\n")
+    program.chmod(0o755)
+    monkeypatch.setenv("PATH", str(tmp_path))
+
+    async def is_ready(settings: Settings, notices: list[str]) -> Status:
+        return Status(state="ready", device="cpu")
+
+    monkeypatch.setattr("dllm_lsp.cli.doctor._engine_status", is_ready)
+    findings = {finding.subject: finding for finding in doctor.examine(Settings())}
+    assert findings["Neovim"].found == says
+    assert bool(findings["Neovim"].advice) == advises
+    assert not findings["Neovim"].is_needed
+    assert "not on PATH" in findings["command"].found
