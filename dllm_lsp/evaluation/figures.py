@@ -57,7 +57,7 @@ def figures(answers: Sequence[Answer]) -> Figures:
     return Figures(
         places=len(answers),
         exact=fmean(answer.is_exact for answer in answers),
-        first_word=mean(_first_word(answer.suggestion) == _first_word(answer.truth) for answer in answers),
+        first_word=fmean(_first_word(answer.suggestion) == _first_word(answer.truth) for answer in answers),
         similarity=fmean(
             Levenshtein.normalized_similarity(answer.suggestion or "", answer.truth) for answer in answers
         ),

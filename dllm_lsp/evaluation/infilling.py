@@ -18,6 +18,7 @@ from dllm_lsp.engine.policies import POLICIES
 from dllm_lsp.evaluation.answers import Answer, ask
 from dllm_lsp.evaluation.figures import figures, gates
 from dllm_lsp.evaluation.holes import Kind, open_lines
+from dllm_lsp.evaluation.options import add_engine_options, positive
 from dllm_lsp.evaluation.sources import read_sources
 from dllm_lsp.evaluation.tables import figures_table, gates_table
 from dllm_lsp.models.checkpoint import CheckpointError, load_checkpoint, resolve
@@ -55,13 +56,6 @@ def _answers(options: argparse.Namespace) -> list[Answer]:
     return [ask(engine, checkpoint.tokenizer, place, limits) for place in bar]
 
 
-def _positive(text: str) -> int:
-    number = int(text)
-    if number < 1:
-        raise ValueError
-    return number
-
-
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="evaluate",
@@ -69,11 +63,10 @@ def _parser() -> argparse.ArgumentParser:
         epilog="Use code that the model was not trained on.",
     )
     parser.add_argument("source", type=Path, help="a folder of Python files, or a corpus file (.jsonl)")
-    parser.add_argument("--model", default="bundled", metavar="FOLDER", help="default: the bundled one")
-    parser.add_argument("--limit", type=_positive, default=1000, metavar="N", help="places (default: 1000)")
+    add_engine_options(parser)
+    parser.add_argument("--limit", type=positive, default=1000, metavar="N", help="places (default: 1000)")
     parser.add_argument("--seed", type=int, default=0, help="of the places (default: 0)")
     parser.add_argument("--policy", choices=POLICIES, default="threshold", help="default: threshold")
-    parser.add_argument("--passes", type=_positive, default=Limits().passes, help="denoising steps at most")
-    parser.add_argument("--threads", type=int, default=0, help="CPU threads (default: torch's choice)")
+    parser.add_argument("--passes", type=positive, default=Limits().passes, help="denoising steps at most")
     parser.add_argument("--json", type=Path, metavar="FILE", help="write figures and all answers there")
     return parser
