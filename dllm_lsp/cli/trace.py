@@ -13,6 +13,7 @@ from dllm_lsp.text.snapshot import Snapshot
 from dllm_lsp.worker.messages import Draft, Piece
 
 _MASK = "░"
+_LINES_ABOVE = 4
 
 
 def print_trace(
@@ -20,22 +21,22 @@ def print_trace(
 ) -> None:
     """Print the line at the cursor once for every step, and then what is suggested, if anything."""
     console = console or Console(highlight=False, soft_wrap=True)
+    first = max(0, snapshot.line - _LINES_ABOVE)
+    for line in snapshot.lines[first : snapshot.line]:
+        console.print(Text(f"    {content_of(line)}", "dim"))
     line = content_of(snapshot.lines[snapshot.line])
-    before, after = line[: snapshot.column].lstrip(), line[snapshot.column :]
+    before, after = line[: snapshot.column], line[snapshot.column :]
     for draft in drafts:
         console.print(Text.assemble((f"{draft.step:>3} ", "dim"), before, *map(_cell, draft.pieces), after))
     if suggestion is None:
         return
     console.print(Text.assemble((" =  ", "bold green"), before, (suggestion.text, "bold green"), after))
-    if suggestion.infilled is not None:
-        figures = suggestion.infilled
-        console.print(
-            Text(
-                f"    {len(figures.pieces)} tokens in {figures.steps} denoising steps, "
-                f"{figures.milliseconds:.0f} ms, confidence {suggestion.confidence:.2f}",
-                "dim",
-            )
+    if (figures := suggestion.infilled) is not None:
+        summary = (
+            f"    {len(figures.pieces)} tokens in {figures.steps} denoising steps, "
+            f"{figures.milliseconds:.0f} ms, confidence {suggestion.confidence:.2f}"
         )
+        console.print(Text(summary, "dim"))
 
 
 def _cell(piece: Piece) -> tuple[str, str]:
