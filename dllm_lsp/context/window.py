@@ -3,7 +3,8 @@
 The engine keeps what it encoded of the code before as a prefix from its start, and of the code after from its
 end, so the far ends must stand still while a person types. They stand at line boundaries, chosen like the
 marks of a ruler: of all lines that would leave between half and all of the budget, the one with the roundest
-number. Lines are numbered from the document's nearer edge, so typing at the cursor renumbers none of them.
+number. Lines above are numbered from the document's start and lines below from its end, so typing at the cursor
+renumbers none of them.
 """
 
 from __future__ import annotations
