@@ -1,0 +1,122 @@
+"""The benchmark command: latency of a keystroke, time to start, memory; one table from one run."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import os
+import platform
+import sys
+import tempfile
+import time
+from collections.abc import Iterable, Mapping, Sequence
+
+import numpy as np
+import psutil
+import torch
+from numpy.typing import ArrayLike
+
+from dllm_lsp.engine.engine import Engine
+from dllm_lsp.evaluation.keystrokes import OpenFile, keystrokes, open_file
+from dllm_lsp.evaluation.language_server import LanguageServer, ServerError
+from dllm_lsp.evaluation.latency import Samples, in_process, through_server
+from dllm_lsp.evaluation.options import add_engine_options, positive
+from dllm_lsp.evaluation.tables import table
+from dllm_lsp.models.checkpoint import CheckpointError
+from dllm_lsp.settings import SuggestSettings
+from dllm_lsp.worker.messages import Limits
+
+LINES = (100, 1_000, 10_000)
+STARTS = 9
+COMMAND = (sys.executable, "-P", "-m", "dllm_lsp", "--stdio")
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Run the command line `arguments` (the process's own by default); end with a message on bad input."""
+    options = _parser().parse_args(arguments)
+    keys = keystrokes(options.keystrokes)
+    files = [open_file(lines, keys) for lines in LINES]
+    machine = _machine()
+    try:
+        engine = Engine.load(options.model, "auto", options.threads)
+        inside = in_process(engine, files, keys, Limits(milliseconds=SuggestSettings().milliseconds))
+        with tempfile.TemporaryDirectory(prefix="dllm-", ignore_cleanup_errors=True) as runtime:
+            environment = {**os.environ, "XDG_RUNTIME_DIR": runtime}  # no other client shares the engine
+            starts = asyncio.run(_starts(environment))
+            outside, memory = asyncio.run(_serve(options, environment, files, keys))
+    except (OSError, ValueError, CheckpointError, ServerError) as error:
+        raise SystemExit(f"bench: {error}") from error
+    print(f"{_table(inside, outside, starts, memory)}\n\n{len(keys)} keystrokes a file; {machine}")
+
+
+async def _starts(environment: Mapping[str, str]) -> list[float]:
+    """Return milliseconds from starting the process to the answer of `initialize`, before any engine is started."""
+    taken = []
+    for _ in range(STARTS):
+        began = time.perf_counter()
+        async with LanguageServer.started(COMMAND, environment) as server:
+            await server.initialize({})
+            taken.append(1000 * (time.perf_counter() - began))
+    return taken
+
+
+async def _serve(
+    options: argparse.Namespace,
+    environment: Mapping[str, str],
+    files: Sequence[OpenFile],
+    keys: Sequence[str],
+) -> tuple[dict[int, Samples], float]:
+    """Return what the keystrokes took through a server, and its resident megabytes afterwards."""
+    settings = {
+        "model": options.model,
+        "engine": {"threads": options.threads, "linger": 1},
+        "suggest": {"confidence": 0},
+    }
+    async with LanguageServer.started(COMMAND, environment) as server:
+        await server.initialize(settings)
+        await server.wait_ready()
+        samples = await through_server(server, files, keys)
+        return samples, psutil.Process(server.pid).memory_info().rss / 1e6
+
+
+def _table(
+    inside: Mapping[int, Samples], outside: Mapping[int, Samples], starts: list[float], memory: float
+) -> str:
+    header = ["p50 / p95", *(f"{lines:,} lines" for lines in LINES), f"{LINES[-1]:,} to {LINES[0]:,} (p50)"]
+    rows = [
+        ["keystroke, the engine in this process: ms", *_row(s.asked for s in inside.values())],
+        ["its network passes", *_row(s.passes for s in inside.values())],
+        ["keystroke, `dllm-lsp --stdio`: ms", *_row(s.asked for s in outside.values())],
+        ["typed what was suggested, `dllm-lsp --stdio`: ms", *_row(s.known for s in outside.values())],
+        ["process start to `initialize` answered: ms", _spread(starts), "", "", ""],
+        ["memory of the editor's half: MB", f"{memory:.0f}", "", "", ""],
+    ]
+    return table(header, rows)
+
+
+def _row(samples: Iterable[Sequence[float]]) -> list[str]:
+    """Return the spread of each file's samples, and the ratio of the last file's median to the first's."""
+    found = list(samples)
+    ratio = np.median(found[-1]) / np.median(found[0]) if found[0] and found[-1] else None
+    return [*map(_spread, found), "-" if ratio is None else f"{ratio:.2f}"]
+
+
+def _spread(samples: ArrayLike) -> str:
+    values = np.asarray(samples)
+    return "{:.1f} / {:.1f}".format(*np.percentile(values, [50, 95])) if values.size else "-"
+
+
+def _machine() -> str:
+    load = f", load average {os.getloadavg()[0]:.1f} before" if hasattr(os, "getloadavg") else ""
+    return f"{platform.machine()}, {os.cpu_count()} CPUs{load}; torch {torch.__version__}"
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="bench", description=__doc__, epilog="Absolute times mean little on a machine that is busy."
+    )
+    add_engine_options(parser)
+    parser.add_argument(
+        "--keystrokes", type=positive, default=100, metavar="N", help="in each file, at most (default: 100)"
+    )
+    return parser

@@ -1,0 +1,93 @@
+"""A language server in a process of its own, as an editor starts it: JSON-RPC and how a session begins and ends."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import asynccontextmanager
+from typing import Any
+
+from msgspec import json
+
+from dllm_lsp.server.framing import framed, read_body
+
+_PATIENCE = 120.0  # seconds for any answer
+
+
+class ServerError(Exception):
+    """The server ended, was silent, or answered with an error."""
+
+
+class LanguageServer:
+    """Requests are sent one at a time; columns are code points."""
+
+    def __init__(self, process: asyncio.subprocess.Process) -> None:
+        self._process = process
+        self._last = 0
+        self.pid = process.pid
+
+    @classmethod
+    @asynccontextmanager
+    async def started(
+        cls, command: Sequence[str], environment: Mapping[str, str]
+    ) -> AsyncIterator[LanguageServer]:
+        """Start the process, and end it with the context."""
+        pipe = asyncio.subprocess.PIPE
+        process = await asyncio.create_subprocess_exec(*command, stdin=pipe, stdout=pipe, env=environment)
+        server = cls(process)
+        try:
+            yield server
+            await server.request("shutdown", None)
+            server.notify("exit", None)
+            await process.wait()
+        finally:
+            if process.returncode is None:
+                process.kill()
+                await process.wait()
+
+    async def initialize(self, settings: dict[str, Any]) -> None:
+        """Open the session with these settings."""
+        capabilities = {"general": {"positionEncodings": ["utf-32"]}}
+        params = {"processId": None, "capabilities": capabilities, "initializationOptions": settings}
+        await self.request("initialize", params)
+
+    async def wait_ready(self) -> None:
+        """Have the engine started and wait until it has loaded its model; raise ServerError if it cannot."""
+        self.notify("initialized", {})
+        while True:
+            status = await self.request("workspace/executeCommand", {"command": "dllm.status"})
+            if status["state"] == "ready":
+                return
+            if status["state"] == "failed":
+                raise ServerError(status["detail"])
+            await asyncio.sleep(0.1)
+
+    async def request(self, method: str, params: object) -> Any:
+        """Return the result; raise ServerError if there is none."""
+        self._last += 1
+        self._send({"id": self._last, "method": method, "params": params})
+        try:
+            async with asyncio.timeout(_PATIENCE):
+                answer = await self._answer()
+        except TimeoutError:
+            raise ServerError(f"{method} was not answered within {_PATIENCE:.0f} s") from None
+        if "error" in answer:
+            raise ServerError(f"{method} was answered with {answer['error']}")
+        return answer["result"]
+
+    def notify(self, method: str, params: object) -> None:
+        """Send a notification."""
+        self._send({"method": method, "params": params})
+
+    def _send(self, message: dict[str, Any]) -> None:
+        assert self._process.stdin is not None
+        self._process.stdin.write(framed(json.encode({"jsonrpc": "2.0", **message})))
+
+    async def _answer(self) -> Any:
+        """Return the answer to the last request, passing over what the server says of its own accord."""
+        assert self._process.stdout is not None
+        while (body := await read_body(self._process.stdout)) is not None:
+            message = json.decode(body)
+            if message.get("id") == self._last and "method" not in message:
+                return message
+        raise ServerError("the server ended")
