@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+
 from dllm_lsp.worker import process
 from dllm_lsp.worker.service import Engine
 
@@ -15,4 +17,6 @@ def load(model: str, device: str, threads: int) -> Engine:
 
 
 if __name__ == "__main__":
+    # Read when torch is imported. Threads that spin while they wait make a pass ten times slower on a busy machine.
+    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
     process.main(load)
