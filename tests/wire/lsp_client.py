@@ -10,8 +10,10 @@ from lsprotocol import types
 from pytest_lsp import LanguageClient
 
 PATIENCE = 60.0  # seconds: how long a test waits for what must happen
-# One engine for all tests, that shows whatever it has and ends soon after them.
+# One engine for all tests, which ends soon after them. It shows whatever it has, after as long as it needs
+# for the same text to come out whenever it is asked; or QUICKLY, where the text is of no interest.
 OPTIONS = {"engine": {"linger": 5}, "suggest": {"confidence": 0, "milliseconds": 5000}}
+QUICKLY = {"engine": {"linger": 5}, "suggest": {"confidence": 0, "milliseconds": 30}}
 
 
 class Editor:

@@ -3,10 +3,11 @@
 import asyncio
 import time
 from pathlib import Path
+from typing import Any
 
 import psutil
 import pytest
-from lsp_client import OPTIONS, PATIENCE, Editor, StartEditor
+from lsp_client import OPTIONS, PATIENCE, QUICKLY, Editor, StartEditor
 from lsprotocol import types
 from pygls.exceptions import JsonRpcRequestCancelled
 from raw_server import RawServer
@@ -23,8 +24,10 @@ PLACES = [
 ]
 
 
-async def ready(start_editor: StartEditor, encoding: str = "utf-16") -> Editor:
-    editor = await start_editor(encodings=[encoding])
+async def ready(
+    start_editor: StartEditor, encoding: str = "utf-16", options: dict[str, Any] = OPTIONS
+) -> Editor:
+    editor = await start_editor(encodings=[encoding], options=options)
     status = await editor.settled()
     assert status["state"] == "ready", status["detail"]
     return editor
@@ -123,7 +126,7 @@ def test_a_request_for_another_version_gets_null(server: RawServer) -> None:
 
 
 async def test_every_request_is_answered(start_editor: StartEditor) -> None:
-    editor = await ready(start_editor)
+    editor = await ready(start_editor, options=QUICKLY)
     text = Path(__file__).read_text()
     editor.open(text, URI)
     lines = text.splitlines()
