@@ -32,27 +32,28 @@ class Canvas(NamedTuple):
         """Whether no mask is left."""
         return not bool((self.ids == Tokenizer.mask).any())
 
-    def step(self, probabilities: Tensor, policy: Policy) -> Canvas:
+    def step(self, probabilities: Tensor, policy: Policy, sure: float = THRESHOLD) -> Canvas:
         """Commit what the policy accepts of one pass's probabilities [length, vocabulary].
 
-        A *delete* that is accepted takes everything to its right with it. One that is as sure as THRESHOLD is
-        accepted whatever the policy, and the policy chooses among what it leaves: otherwise the many positions
-        behind the end, all sure of themselves, would be accepted one by one before anything else.
+        A *delete* that is accepted takes everything to its right with it. One of at least `sure` is accepted
+        whatever the policy. Of the others only the leftmost mask's is put to the policy: its probability is that
+        of the text ending there, while one further to the right says no more than that the text ends somewhere
+        before, and the canvas would shrink to nothing, from the right, before a token is written.
         """
         best, proposal = probabilities.max(-1)
         masked = self.ids == Tokenizer.mask
         deleted = masked & (proposal == Tokenizer.delete)
-        canvas, cut = self, _first(deleted & (best >= THRESHOLD), len(masked))
-        if cut < len(masked):
-            canvas = Canvas(self.ids[:cut], self.probability[:cut], float(best[cut]))
-            best, proposal, masked, deleted = best[:cut], proposal[:cut], masked[:cut], deleted[:cut]
+        cut = _first(deleted & (best >= sure), len(masked))
+        canvas = self if cut == len(masked) else Canvas(self.ids[:cut], self.probability[:cut], float(best[cut]))
         if cut == 0:
             return canvas  # the hole is empty
-        accepted = policy(best * masked)
+        best, proposal, masked, deleted = best[:cut], proposal[:cut], masked[:cut], deleted[:cut]
+        leftmost = masked & (masked.cumsum(-1) == 1)
+        accepted = policy(best * (masked & (leftmost | ~deleted)))
         ids = torch.where(accepted, proposal, canvas.ids)
         probability = torch.where(masked, best, canvas.probability)
-        end = _first(accepted & deleted, len(masked))
-        if end < len(masked):
+        end = _first(accepted & deleted, cut)
+        if end < cut:
             return Canvas(ids[:end], probability[:end], float(best[end]))
         return Canvas(ids, probability, canvas.end)
 

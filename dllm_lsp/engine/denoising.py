@@ -30,8 +30,11 @@ def denoise(
     """
     canvas = Canvas.masked(length, device)
     for number in range(max(1, passes)):
-        is_last = number + 1 >= passes
-        canvas = canvas.step(denoiser(canvas.ids), everything if is_last or is_late() else policy)
+        probabilities = denoiser(canvas.ids)
+        if number + 1 >= passes or is_late():
+            canvas = canvas.step(probabilities, everything, sure=0.0)
+        else:
+            canvas = canvas.step(probabilities, policy)
         yield canvas
         if canvas.settled:
             return
