@@ -1,0 +1,53 @@
+"""A model of a few thousand random weights, and its tokenizer."""
+
+from __future__ import annotations
+
+from functools import cache
+
+import torch
+
+from dllm_lsp.models.checkpoint import Checkpoint
+from dllm_lsp.models.streams import StreamsConfig, StreamsModel
+from dllm_lsp.models.tokenizer import Tokenizer
+from dllm_lsp.models.transformer import TransformerConfig
+
+torch.set_num_threads(1)  # more of them only wait for each other
+
+SOURCE = '''\
+import os
+
+
+def read(path: str, limit: int = 10) -> list[str]:
+    """Return the first lines of a file."""
+    with open(path) as file:
+        lines = [line.rstrip() for line in file]
+    return lines[:limit]
+
+
+class Point:
+    def __init__(self, x: float, y: float) -> None:
+        self.x = x
+        self.y = y
+
+    def moved(self, by: float) -> "Point":
+        return Point(self.x + by, self.y + by)
+'''
+
+
+@cache
+def tiny_tokenizer() -> Tokenizer:
+    return Tokenizer.train([SOURCE], 320)
+
+
+@cache
+def tiny_model(vocabulary: int = 330, reach: int = 8, before: int = 60, after: int = 40) -> StreamsModel:
+    torch.manual_seed(0)
+    shape = TransformerConfig(vocabulary=vocabulary, width=16, layers=2, heads=2, feed_forward=24)
+    model = StreamsModel(StreamsConfig(transformer=shape, reach=reach, before=before, after=after))
+    for parameter in model.parameters():  # a fresh block adds nothing, which would hide mistakes
+        torch.nn.init.normal_(parameter, std=0.3)
+    return model.eval().requires_grad_(False)
+
+
+def tiny_checkpoint() -> Checkpoint:
+    return Checkpoint(tiny_model(), tiny_tokenizer())
