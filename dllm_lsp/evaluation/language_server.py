@@ -9,8 +9,6 @@ from typing import Any
 
 from msgspec import json
 
-from dllm_lsp.server.framing import framed, read_body
-
 _PATIENCE = 120.0  # seconds for any answer
 
 
@@ -71,6 +69,8 @@ class LanguageServer:
                 answer = await self._answer()
         except TimeoutError:
             raise ServerError(f"{method} was not answered within {_PATIENCE:.0f} s") from None
+        except EOFError:
+            raise ServerError("the server ended") from None
         if "error" in answer:
             raise ServerError(f"{method} was answered with {answer['error']}")
         return answer["result"]
@@ -81,13 +81,15 @@ class LanguageServer:
 
     def _send(self, message: dict[str, Any]) -> None:
         assert self._process.stdin is not None
-        self._process.stdin.write(framed(json.encode({"jsonrpc": "2.0", **message})))
+        body = json.encode({"jsonrpc": "2.0", **message})
+        self._process.stdin.write(b"Content-Length: %d\r\n\r\n%b" % (len(body), body))
 
     async def _answer(self) -> Any:
         """Return the answer to the last request, passing over what the server says of its own accord."""
         assert self._process.stdout is not None
-        while (body := await read_body(self._process.stdout)) is not None:
-            message = json.decode(body)
+        while True:
+            header = await self._process.stdout.readuntil(b"\r\n\r\n")
+            length = int(header.lower().partition(b"content-length:")[2].split()[0])
+            message = json.decode(await self._process.stdout.readexactly(length))
             if message.get("id") == self._last and "method" not in message:
                 return message
-        raise ServerError("the server ended")
