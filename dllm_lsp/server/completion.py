@@ -2,73 +2,76 @@
 
 from __future__ import annotations
 
-from collections.abc import Coroutine
 from dataclasses import replace
-from typing import Any
+from typing import TYPE_CHECKING
 
-from dllm_lsp.autocomplete import Autocomplete
-from dllm_lsp.server.documents import Documents
+from lsprotocol import types
+
+from dllm_lsp.server.converter import InlineCompletionParams
+from dllm_lsp.server.documents import Documents, position
 from dllm_lsp.server.latest import Latest
-from dllm_lsp.server.protocol import (
-    InlineCompletionItem,
-    InlineCompletionList,
-    InlineCompletionParams,
-    Range,
-    SelectedCompletion,
-)
 from dllm_lsp.server.service import Service
-from dllm_lsp.suggest.suggestion import Suggestion
 from dllm_lsp.text.document import Document, split_lines
 from dllm_lsp.text.snapshot import Snapshot
 
-Answer = InlineCompletionList | None
+if TYPE_CHECKING:
+    from dllm_lsp.autocomplete import Autocomplete
+
+Answer = types.InlineCompletionList | None
 
 
 class InlineCompletion:
-    """Answers requests from the documents as they are when a request is read."""
+    """Answers requests from the documents as they are when a request is read.
 
-    def __init__(self, documents: Documents, service: Service) -> None:
-        self._documents = documents
+    The answer is null for a request that a newer one or an edit has overtaken, and as long as the session has
+    never had an engine. Else it is a list, which is empty where nothing is to be suggested: Neovim shows old
+    ghost text on after a null, and takes it away at an empty list.
+    """
+
+    def __init__(self, service: Service) -> None:
         self._service = service
-        self._latest: Latest[Suggestion | None] = Latest()
+        self._latest: Latest[types.InlineCompletionList] = Latest()
 
-    def answer(self, params: InlineCompletionParams) -> Coroutine[Any, Any, Answer] | None:
-        """Take the snapshot now, and return what will complete it; None where nothing can be suggested."""
-        document = self._documents.find(params.text_document)
+    async def answer(self, documents: Documents, params: InlineCompletionParams) -> Answer:
+        """Take the snapshot now, before anything is awaited, and complete it."""
+        document = documents.find(params.text_document)
         autocomplete = self._service.autocomplete
         if document is None or autocomplete is None:
             return None
-        snapshot = document.snapshot(params.position)
-        selected = params.context.selected_completion_info
-        if selected is None:
-            cursor = document.position(snapshot.line, snapshot.column)
-            return self._complete(autocomplete, document, snapshot, Range(cursor, cursor), "")
-        accepted = accept(document, snapshot, selected)
-        if accepted is None:
-            return None
-        return self._complete(autocomplete, document, accepted, selected.range, selected.text)
+        snapshot = document.snapshot(position(params.position))
+        if params.selected is None:
+            cursor = place(document, snapshot.line, snapshot.column)
+            work = suggest(autocomplete, snapshot, types.Range(cursor, cursor), "")
+        elif accepted := accept(document, snapshot, params.selected):
+            work = suggest(autocomplete, accepted, params.selected.range, params.selected.text)
+        else:
+            return types.InlineCompletionList([])
+        answer = await self._latest.run(snapshot.uri, work)
+        return answer if document.version == snapshot.version else None
 
     def forget(self, uri: str) -> None:
         """Stop working on a document."""
         self._latest.cancel(uri)
 
-    async def _complete(
-        self, autocomplete: Autocomplete, document: Document, snapshot: Snapshot, range: Range, start: str
-    ) -> Answer:
-        suggestion = await self._latest.run(snapshot.uri, autocomplete.suggest(snapshot))
-        if suggestion is None or document.version != snapshot.version:
-            return None
-        return InlineCompletionList([InlineCompletionItem(start + suggestion.text, range)])
+
+async def suggest(
+    autocomplete: Autocomplete, snapshot: Snapshot, range: types.Range, start: str
+) -> types.InlineCompletionList:
+    """Return the suggestion for a snapshot, behind `start`, in place of a range; an empty list for none."""
+    suggestion = await autocomplete.suggest(snapshot)
+    if suggestion is None:
+        return types.InlineCompletionList([])
+    return types.InlineCompletionList([types.InlineCompletionItem(start + suggestion.text, range=range)])
 
 
-def accept(document: Document, snapshot: Snapshot, selected: SelectedCompletion) -> Snapshot | None:
+def accept(document: Document, snapshot: Snapshot, selected: types.SelectedCompletionInfo) -> Snapshot | None:
     """Return the snapshot as if the menu's selected text were accepted, so that a suggestion extends it.
 
     None for a selection that no ghost text can extend: one that does not end at the cursor, spans lines, or
     does not begin with what it replaces (VS Code hides such items).
     """
-    line, start = document.place(selected.range.start)
-    if line != snapshot.line or document.place(selected.range.end) != (line, snapshot.column):
+    line, start = document.place(position(selected.range.start))
+    if line != snapshot.line or document.place(position(selected.range.end)) != (line, snapshot.column):
         return None
     text = snapshot.lines[line]
     replaced = text[start : snapshot.column]
@@ -77,3 +80,9 @@ def accept(document: Document, snapshot: Snapshot, selected: SelectedCompletion)
     lines = list(snapshot.lines)
     lines[line] = text[:start] + selected.text + text[snapshot.column :]
     return replace(snapshot, lines=tuple(lines), column=start + len(selected.text))
+
+
+def place(document: Document, line: int, column: int) -> types.Position:
+    """Return the client's position of a code-point column."""
+    found = document.position(line, column)
+    return types.Position(found.line, found.character)

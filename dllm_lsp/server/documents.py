@@ -2,42 +2,60 @@
 
 from __future__ import annotations
 
-from dllm_lsp.server.protocol import DidChangeParams, DidCloseParams, DidOpenParams, DocumentVersion
-from dllm_lsp.text.document import Document
+from lsprotocol import types
+from pygls.workspace import Workspace
+
+from dllm_lsp.text.document import Document, Position
 from dllm_lsp.text.positions import Encoding
 
 
-class Documents:
-    """Open documents by URI. `encoding` holds for those opened from now on."""
+class Documents(Workspace):
+    """Open documents by URI.
 
-    def __init__(self) -> None:
-        self.encoding = Encoding.UTF16
+    In place of pygls's own, which split lines at form feeds too, and so apply edits in the wrong place, and
+    which read files.
+    """
+
+    def __init__(self, encoding: Encoding) -> None:
+        super().__init__(None, position_encoding=encoding)
+        self._encoding = encoding
         self._open: dict[str, Document] = {}
 
-    def open(self, params: DidOpenParams) -> None:
+    def put_text_document(
+        self, text_document: types.TextDocumentItem, notebook_uri: str | None = None
+    ) -> None:
         """Keep a document that the client has opened."""
-        item = params.text_document
-        self._open[item.uri] = Document(item.uri, item.language_id, item.version, item.text, self.encoding)
+        item = text_document
+        language = str(item.language_id)
+        self._open[item.uri] = Document(item.uri, language, item.version, item.text, self._encoding)
 
-    def change(self, params: DidChangeParams) -> None:
-        """Apply the client's changes, each to the result of the one before."""
-        document = self._open.get(params.text_document.uri)
+    def update_text_document(
+        self,
+        text_doc: types.VersionedTextDocumentIdentifier,
+        change: types.TextDocumentContentChangeEvent,
+    ) -> None:
+        """Apply one change of the client's."""
+        document = self._open.get(text_doc.uri)
         if document is None:
             return
-        for change in params.content_changes:
-            if change.range is None:
-                document.replace_all(change.text)
-            else:
-                document.replace(change.range.start, change.range.end, change.text)
-        document.version = params.text_document.version
+        if isinstance(change, types.TextDocumentContentChangePartial):
+            document.replace(position(change.range.start), position(change.range.end), change.text)
+        else:
+            document.replace_all(change.text)
+        document.version = text_doc.version
 
-    def close(self, params: DidCloseParams) -> None:
+    def remove_text_document(self, doc_uri: str) -> None:
         """Forget a document."""
-        self._open.pop(params.text_document.uri, None)
+        self._open.pop(doc_uri, None)
 
-    def find(self, wanted: DocumentVersion) -> Document | None:
+    def find(self, wanted: types.OptionalVersionedTextDocumentIdentifier) -> Document | None:
         """Return the open document; None when it is unknown, or another version than the wanted one."""
         document = self._open.get(wanted.uri)
         if document is None or wanted.version not in (None, document.version):
             return None
         return document
+
+
+def position(place: types.Position) -> Position:
+    """Return the client's position as documents understand it."""
+    return Position(place.line, place.character)

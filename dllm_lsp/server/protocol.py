@@ -1,134 +1,145 @@
-"""The messages of the Language Server Protocol that this server reads and writes, as far as it uses them.
-
-Source: the specification, version 3.18. Fields that are not named here are ignored when read.
-"""
+"""pygls's side of the conversation, helped where it leaves a client without an answer. Knows no feature."""
 
 from __future__ import annotations
 
-from typing import Any
+import logging
+from collections.abc import Generator
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
 
-from msgspec import Struct, field
+from cattrs import transform_error
+from lsprotocol import types
+from pygls.exceptions import (
+    JsonRpcException,
+    JsonRpcInvalidParams,
+    JsonRpcInvalidRequest,
+    JsonRpcParseError,
+    JsonRpcServerNotInitialized,
+)
+from pygls.protocol import LanguageServerProtocol, lsp_method
 
-from dllm_lsp.text.document import Position
+from dllm_lsp.server.documents import Documents
+from dllm_lsp.text.positions import Encoding
 
+if TYPE_CHECKING:
+    from pygls.protocol.json_rpc import MessageCallback, MessageHandler, MsgId
 
-class Range(Struct):
-    """From `start` up to `end`."""
-
-    start: Position
-    end: Position
-
-
-class GeneralCapabilities(Struct, rename="camel"):
-    """What a client says of itself as a whole; encodings in the order of its preference."""
-
-    position_encodings: list[str] | None = None
-
-
-class WindowCapabilities(Struct, rename="camel"):
-    """What a client's windows can show."""
-
-    work_done_progress: bool | None = None
-
-
-class ClientCapabilities(Struct):
-    """What a client can do."""
-
-    general: GeneralCapabilities | None = None
-    window: WindowCapabilities | None = None
+_log = logging.getLogger(__name__)
 
 
-class InitializeParams(Struct, rename="camel"):
-    """Of `initialize`."""
+@dataclass(frozen=True, slots=True)
+class Unread:
+    """A request, or a notification when `id` is None, whose parameters cannot be read."""
 
-    capabilities: ClientCapabilities = field(default_factory=ClientCapabilities)
-    process_id: int | None = None
-    initialization_options: Any = None
-
-
-class DocumentItem(Struct, rename="camel"):
-    """A document that is opened."""
-
-    uri: str
-    text: str
-    language_id: str = ""
-    version: int | None = None
+    id: MsgId | None
+    method: str
+    params: Any
+    error: JsonRpcException
+    jsonrpc: str = LanguageServerProtocol.VERSION
 
 
-class DidOpenParams(Struct, rename="camel"):
-    """Of `textDocument/didOpen`."""
+class Protocol(LanguageServerProtocol):
+    """Answers every request, in turn or not, and keeps documents of our own."""
 
-    text_document: DocumentItem
+    @property
+    def workspace(self) -> Documents:
+        """The client's documents, after `initialize`."""
+        assert isinstance(self._workspace, Documents)
+        return self._workspace
 
+    @property
+    def was_shut_down(self) -> bool:
+        """Whether the client has asked for the end."""
+        return self._shutdown
 
-class DocumentVersion(Struct):
-    """A document, and the version that is meant; Copilot's clients name one in requests too."""
+    def close(self) -> None:
+        """Cancel what is being answered and asked."""
+        for future in list(self._request_futures.values()):
+            future.cancel()
 
-    uri: str
-    version: int | None = None
+    def structure_message(self, data: dict[str, Any]) -> Any:
+        """Return the message that an object of JSON is.
 
+        pygls answers nobody when parameters are invalid, nor when they are missing and the method unknown.
+        """
+        if "method" not in data:
+            return super().structure_message(data)
+        if data.get("params") is None:
+            data["params"] = {}
+        try:
+            return super().structure_message(data)
+        except JsonRpcException as error:
+            problem = JsonRpcInvalidParams("; ".join(transform_error(error.__cause__ or error)))
+            return Unread(data.get("id"), data["method"], data["params"], problem)
 
-class Change(Struct):
-    """New text for a range of a document, or for all of it."""
+    def handle_message(self, message: Any) -> None:
+        """Handle a message if it is its turn and it can be read; a request is answered in any case."""
+        if getattr(message, "jsonrpc", None) != self.VERSION:
+            raise JsonRpcInvalidRequest("a message of JSON-RPC 2.0 was expected")
+        error = self._out_of_turn(getattr(message, "method", None))
+        if isinstance(message, Unread):
+            error = error or self._pass_over(message)
+        if error is None:
+            super().handle_message(message)
+        elif (id := getattr(message, "id", None)) is not None:
+            self._send_response(id, error=error.to_response_error())
 
-    text: str
-    range: Range | None = None
+    def refuse(self, error: Exception, _source: Any) -> None:
+        """Answer what is no message: nobody knows the id of the request that it may have been."""
+        if isinstance(error, (ValueError, RecursionError)):
+            error = JsonRpcParseError.of(error)
+        if isinstance(error, (JsonRpcParseError, JsonRpcInvalidRequest)):
+            response = {"jsonrpc": self.VERSION, "id": None, "error": error.to_response_error()}
+            self._send_data(response)
+        else:
+            _log.warning("a message was passed over: %r", error)
 
+    def _out_of_turn(self, method: str | None) -> JsonRpcException | None:
+        """Return why a method may not be called now; pygls would not answer, or answer wrongly."""
+        if method in (None, types.EXIT):
+            return None
+        if self._shutdown:
+            return JsonRpcInvalidRequest("the server is shutting down")
+        if self._workspace is None and method != types.INITIALIZE:
+            return JsonRpcServerNotInitialized(f"{method} came before initialize")
+        if self._workspace is not None and method == types.INITIALIZE:
+            return JsonRpcInvalidRequest("the server is initialized already")
+        return None
 
-class DidChangeParams(Struct, rename="camel"):
-    """Of `textDocument/didChange`; changes apply one after the other."""
+    def _pass_over(self, message: Unread) -> JsonRpcException:
+        """Return why; a document whose change was not understood is no longer known."""
+        if message.method == types.TEXT_DOCUMENT_DID_CHANGE:
+            document = message.params.get("textDocument") if isinstance(message.params, dict) else None
+            if isinstance(document, dict):
+                self.workspace.remove_text_document(str(document.get("uri")))
+        return message.error
 
-    text_document: DocumentVersion
-    content_changes: list[Change]
+    def _execute_handler(
+        self,
+        msg_id: MsgId,
+        handler: MessageHandler,
+        callback: MessageCallback,
+        args: tuple[Any, ...] | None = None,
+        kwargs: dict[str, Any] | None = None,
+    ) -> None:
+        """Run a handler, and forget it when it has ended; pygls keeps those of notifications for ever."""
+        super()._execute_handler(msg_id, handler, callback, args, kwargs)
+        if future := self._request_futures.get(msg_id):
+            future.add_done_callback(lambda _: self._request_futures.pop(msg_id, None))
 
+    @lsp_method(types.INITIALIZE)
+    def lsp_initialize(self, params: types.InitializeParams) -> Generator[Any, Any, types.InitializeResult]:
+        """Initialize as pygls does, with documents of our own."""
+        result = yield from super().lsp_initialize(params)
+        self._workspace = Documents(Encoding(result.capabilities.position_encoding or Encoding.UTF16))
+        return result
 
-class DidCloseParams(Struct, rename="camel"):
-    """Of `textDocument/didClose`."""
+    @lsp_method(types.SHUTDOWN)
+    def lsp_shutdown(self, *args: Any) -> Any:
+        """Accept nothing but `exit` from now on. What runs may end; pygls fails when it cancels it here."""
+        self._shutdown = True
 
-    text_document: DocumentVersion
-
-
-class SelectedCompletion(Struct):
-    """What the client's completion menu would put in place of `range`."""
-
-    range: Range
-    text: str
-
-
-class InlineCompletionContext(Struct, rename="camel"):
-    """How an inline completion was asked for."""
-
-    selected_completion_info: SelectedCompletion | None = None
-
-
-class InlineCompletionParams(Struct, rename="camel"):
-    """Of `textDocument/inlineCompletion`."""
-
-    text_document: DocumentVersion
-    position: Position
-    context: InlineCompletionContext = field(default_factory=InlineCompletionContext)
-
-
-class InlineCompletionItem(Struct, rename="camel"):
-    """Text to insert in place of a range that lies in one line and ends at the cursor."""
-
-    insert_text: str
-    range: Range
-
-
-class InlineCompletionList(Struct):
-    """The answer to `textDocument/inlineCompletion`."""
-
-    items: list[InlineCompletionItem]
-
-
-class DidChangeConfigurationParams(Struct):
-    """Of `workspace/didChangeConfiguration`."""
-
-    settings: Any = None
-
-
-class ExecuteCommandParams(Struct):
-    """Of `workspace/executeCommand`."""
-
-    command: str
+    @lsp_method(types.EXIT)
+    def lsp_exit(self, *args: Any) -> Any:
+        """End this session; pygls would end the process, and other clients' sessions with it."""
+        self._server.shutdown()

@@ -3,23 +3,26 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable
 from contextlib import suppress
-from typing import Any
+from typing import TYPE_CHECKING
 
-from dllm_lsp.autocomplete import Autocomplete
 from dllm_lsp.settings import Settings
-from dllm_lsp.worker.client import EngineClient
 from dllm_lsp.worker.messages import Status
+
+if TYPE_CHECKING:
+    from dllm_lsp.autocomplete import Autocomplete
+    from dllm_lsp.worker.client import EngineClient
 
 CLOSE_SECONDS = 1.0
 
 
 class Service:
-    """An engine client and the autocomplete that asks it; `autocomplete` is None before the first `use`."""
+    """An engine client and the autocomplete that asks it."""
 
     def __init__(self, on_status: Callable[[Status], None], on_notice: Callable[[str], None]) -> None:
-        self.autocomplete: Autocomplete | None = None
+        self._autocomplete: Autocomplete | None = None
+        self._was_ready = False
         self._on_status = on_status
         self._on_notice = on_notice
         self._engine: EngineClient | None = None
@@ -31,20 +34,29 @@ class Service:
         """How the engine is."""
         return self._engine.status if self._engine else Status(state="starting")
 
-    def use(self, settings: Settings) -> Coroutine[Any, Any, None] | None:
-        """Serve by these settings from now on.
+    @property
+    def autocomplete(self) -> Autocomplete | None:
+        """What suggests; None until an engine is ready for the first time."""
+        return self._autocomplete if self._was_ready else None
 
-        Where they need another engine, returns what ends the use of the old one and starts the new one.
-        """
+    async def use(self, settings: Settings) -> None:
+        """Serve by these settings from now on. Where they need another engine, start it and leave the old one."""
+        # What the engine needs is imported here, and not before the answer to `initialize`.
+        from dllm_lsp.autocomplete import Autocomplete  # noqa: PLC0415
+        from dllm_lsp.worker.client import EngineClient  # noqa: PLC0415
+
         used, self._settings = self._settings, settings
         old = self._engine
         if old is not None and used is not None and _same_engine(used, settings):
-            self.autocomplete = Autocomplete(old, settings.suggest)
-            return None
-        new = self._engine = EngineClient(settings, self._on_status, self._on_notice)
-        self.autocomplete = Autocomplete(new, settings.suggest)
+            self._autocomplete = Autocomplete(old, settings.suggest)
+            return
+        new = self._engine = EngineClient(settings, self._take_status, self._on_notice)
+        self._autocomplete = Autocomplete(new, settings.suggest)
         self._on_status(new.status)
-        return self._replace(old, new)
+        async with self._lock:  # changes in quick succession take effect in their order
+            if old is not None:
+                await old.close()
+            await new.start()
 
     async def restart(self) -> None:
         """End the engine and start it again."""
@@ -58,11 +70,9 @@ class Service:
             with suppress(TimeoutError):
                 await asyncio.wait_for(self._engine.close(), CLOSE_SECONDS)
 
-    async def _replace(self, old: EngineClient | None, new: EngineClient) -> None:
-        async with self._lock:  # changes in quick succession take effect in their order
-            if old is not None:
-                await old.close()
-            await new.start()
+    def _take_status(self, status: Status) -> None:
+        self._was_ready = self._was_ready or status.state == "ready"
+        self._on_status(status)
 
 
 def _same_engine(one: Settings, other: Settings) -> bool:

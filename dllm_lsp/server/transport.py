@@ -10,7 +10,7 @@ import threading
 from contextlib import suppress
 from functools import partial
 
-from dllm_lsp.server.session import Session
+from dllm_lsp.server.features import new_session
 from dllm_lsp.server.watch import watch_client
 from dllm_lsp.settings import Settings
 
@@ -23,6 +23,7 @@ def run(settings: Settings, *, tcp: tuple[str, int] | None = None) -> int:
     Raises OSError when the TCP address cannot be used. Diagnostics go to standard error.
     """
     logging.basicConfig(level=logging.WARNING, format="%(levelname)s %(name)s: %(message)s")
+    logging.getLogger("pygls").setLevel(logging.CRITICAL)  # it logs what clients send; a session logs defects
     if tcp is None:
         return asyncio.run(_serve_stdio(settings))
     with suppress(KeyboardInterrupt):
@@ -35,10 +36,10 @@ async def _serve_stdio(settings: Settings) -> int:
     loop = asyncio.get_running_loop()
     # A thread, since not every standard input can be polled; a daemon, since it may block for ever.
     threading.Thread(target=_pump, args=(sys.stdin.fileno(), loop, reader), daemon=True).start()
-    session = Session(reader, partial(_write_all, _private_stdout()), settings)
+    session = new_session(settings)
     watch = asyncio.create_task(watch_client(session))
     try:
-        return await session.serve()
+        return await session.serve(reader, partial(_write_all, _private_stdout()))
     finally:
         watch.cancel()
 
@@ -46,7 +47,7 @@ async def _serve_stdio(settings: Settings) -> int:
 async def _serve_tcp(settings: Settings, host: str, port: int) -> None:
     async def serve_client(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         try:
-            await Session(reader, writer.write, settings).serve()
+            await new_session(settings).serve(reader, writer.write)
         finally:
             writer.close()
 

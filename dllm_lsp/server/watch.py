@@ -20,9 +20,9 @@ async def watch_client(session: Session) -> None:
     seen = False
     while True:
         await asyncio.sleep(WATCH_SECONDS)
-        alive = session.client_process is not None and _is_alive(session.client_process)
+        alive = session.process_id is not None and _is_alive(session.process_id)
         if seen and not alive:
-            session.close()
+            session.shutdown()
             return
         seen = seen or alive
 

@@ -8,7 +8,7 @@ import pytest
 import pytest_asyncio
 from session_sides import Client, FakeEngine
 
-from dllm_lsp.server import service, session
+from dllm_lsp.server import features
 from dllm_lsp.settings import Settings, SuggestSettings
 
 
@@ -17,8 +17,8 @@ def engines(monkeypatch: pytest.MonkeyPatch) -> list[FakeEngine]:
     """The engines that the session starts, in order."""
     started: list[FakeEngine] = []
     monkeypatch.setattr(FakeEngine, "engines", started, raising=False)
-    monkeypatch.setattr(service, "EngineClient", FakeEngine)
-    monkeypatch.setattr(session, "SETTINGS_GRACE", 0)
+    monkeypatch.setattr("dllm_lsp.worker.client.EngineClient", FakeEngine)
+    monkeypatch.setattr(features, "SETTINGS_GRACE", 0.01)
     return started
 
 
@@ -26,5 +26,5 @@ def engines(monkeypatch: pytest.MonkeyPatch) -> list[FakeEngine]:
 async def client(engines: list[FakeEngine]) -> AsyncIterator[Client]:
     client = Client(Settings(suggest=SuggestSettings(confidence=0)))
     yield client
-    client.session.close()
+    client.session.shutdown()
     await client.serving

@@ -8,7 +8,7 @@ import re
 from collections.abc import Callable
 from typing import Any
 
-from dllm_lsp.server.session import Session
+from dllm_lsp.server.features import new_session
 from dllm_lsp.settings import Settings
 from dllm_lsp.worker.messages import Hole, Infilled, Limits, Piece, Status
 
@@ -18,9 +18,9 @@ URI = "file:///work/app.py"
 
 
 class FakeEngine:
-    """Writes `text` into every hole, after `gate` is open."""
+    """Writes `text` into every hole, after `gate` is open; fails when there is none."""
 
-    text = "compute(1)"
+    text: str | None = "compute(1)"
     engines: list[FakeEngine]
 
     def __init__(
@@ -45,13 +45,17 @@ class FakeEngine:
         self.status = status
         self.on_status(status)
 
-    async def infill(self, document: str, method: str, hole: Hole, limits: Limits, on_draft: Any) -> Infilled:
+    async def infill(
+        self, document: str, method: str, hole: Hole, limits: Limits, on_draft: Any
+    ) -> Infilled | None:
         self.holes.append(hole)
         try:
             await self.gate.wait()
         except asyncio.CancelledError:
             self.cancelled += 1
             raise
+        if self.text is None:
+            return None
         pieces = (Piece(self.text, 1.0),)
         return Infilled(id=1, pieces=pieces, end=1.0, steps=1, passes=1, encoded=0, milliseconds=1.0)
 
@@ -68,8 +72,8 @@ class Client:
     def __init__(self, settings: Settings) -> None:
         self.reader = asyncio.StreamReader()
         self.received: list[dict[str, Any]] = []
-        self.session = Session(self.reader, self._take, settings)
-        self.serving = asyncio.ensure_future(self.session.serve())
+        self.session = new_session(settings)
+        self.serving = asyncio.ensure_future(self.session.serve(self.reader, self._take))
         self._ids = 0
         self._news = asyncio.Event()
 
@@ -128,7 +132,7 @@ class Client:
         params = {"processId": None, "capabilities": capabilities or {}, "initializationOptions": options}
         result = await self.request("initialize", params)
         self.notify("initialized", {})
-        await until(lambda: self.session._service.autocomplete is not None)
+        await until(lambda: self.session.service.autocomplete is not None)
         assert isinstance(result, dict)
         return result
 
@@ -155,11 +159,13 @@ class Client:
         return self.ask("textDocument/inlineCompletion", params)
 
     async def complete(self, line: int, character: int, uri: str = URI, **more: Any) -> Any:
-        """Return the only item's text and range, or None."""
+        """Return the only item's text and range, [] for an empty list, or None for null."""
         answer = await self.answer(self.ask_completion(line, character, uri, **more))
         assert "error" not in answer, answer
         if answer["result"] is None:
             return None
+        if answer["result"]["items"] == []:
+            return []
         [item] = answer["result"]["items"]
         start, end = item["range"]["start"], item["range"]["end"]
         span = (start["line"], start["character"], end["line"], end["character"])

@@ -135,12 +135,37 @@ async def test_typing_what_was_suggested_needs_no_engine(client: Client, engines
 
 
 @pytest.mark.parametrize("state", ["starting", "loading", "failed"])
-async def test_null_until_the_engine_is_ready(client: Client, engines: list[FakeEngine], state: str) -> None:
+async def test_null_until_the_first_engine_is_ready(
+    client: Client, engines: list[FakeEngine], monkeypatch: pytest.MonkeyPatch, state: str
+) -> None:
+    async def start(engine: FakeEngine) -> None:
+        engine.become(Status(state=state))
+
+    monkeypatch.setattr(FakeEngine, "start", start)
+    await client.request("initialize", {"capabilities": {}})
+    client.notify("initialized", {})
+    client.open("value = ")
+    await until(lambda: bool(engines))
+    assert await client.complete(0, 8) is None
+    assert engines[0].holes == []
+
+
+@pytest.mark.parametrize("state", ["starting", "loading", "failed"])
+async def test_an_empty_list_while_there_is_no_engine_any_more(
+    client: Client, engines: list[FakeEngine], state: str
+) -> None:
     await client.begin()
     engines[0].become(Status(state=state))
     client.open("value = ")
-    assert await client.complete(0, 8) is None
+    assert await client.complete(0, 8) == []
     assert engines[0].holes == []
+
+
+async def test_an_empty_list_when_the_engine_fails(client: Client, engines: list[FakeEngine]) -> None:
+    await client.begin()
+    client.open("value = ")
+    engines[0].text = None
+    assert await client.complete(0, 8) == []
 
 
 @pytest.mark.parametrize(
@@ -155,7 +180,7 @@ async def test_null_until_the_engine_is_ready(client: Client, engines: list[Fake
 async def test_documents_of_any_scheme(client: Client, uri: str, completed: bool) -> None:
     await client.begin()
     client.open("value = ", uri=uri)
-    assert (await client.complete(0, 8, uri=uri) is not None) == completed
+    assert (await client.complete(0, 8, uri=uri) != []) == completed
 
 
 def selected(start: int, end: int, text: str, line: int = 0) -> dict[str, object]:
@@ -184,10 +209,10 @@ async def test_a_suggestion_extends_what_the_menu_has_selected(
         selected(0, 3, "other", line=1),
     ],
 )
-async def test_a_selection_that_ghost_text_cannot_extend_gets_null(
+async def test_a_selection_that_ghost_text_cannot_extend_gets_nothing(
     client: Client, engines: list[FakeEngine], selection: dict[str, object]
 ) -> None:
     await client.begin()
     client.open("value = res\nother\n")
-    assert await client.complete(0, 11, selectedCompletionInfo=selection) is None
+    assert await client.complete(0, 11, selectedCompletionInfo=selection) == []
     assert engines[0].holes == []

@@ -72,6 +72,8 @@ class Editor:
         if result is None:
             return None
         assert isinstance(result, types.InlineCompletionList)
+        if not result.items:
+            return None
         [item] = result.items
         assert isinstance(item.insert_text, str)
         assert item.range

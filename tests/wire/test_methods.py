@@ -28,7 +28,7 @@ async def test_initialize(start_editor: StartEditor, client: str, encoding: str)
     assert result.server_info == types.ServerInfo("dllm-lsp", __version__)
     assert result.capabilities.position_encoding == encoding
     sync = result.capabilities.text_document_sync
-    assert sync == types.TextDocumentSyncOptions(True, types.TextDocumentSyncKind.Incremental)
+    assert sync == types.TextDocumentSyncOptions(True, types.TextDocumentSyncKind.Incremental, save=False)
     assert result.capabilities.inline_completion_provider == types.InlineCompletionOptions()
     assert result.capabilities.execute_command_provider
     assert result.capabilities.execute_command_provider.commands == ("dllm.status", "dllm.restart")
@@ -58,7 +58,7 @@ async def test_documents_are_taken_without_a_word(start_editor: StartEditor) -> 
 async def test_execute_command(start_editor: StartEditor) -> None:
     editor = await start_editor()
     assert (await editor.status())["state"] in ("starting", "loading", "ready", "failed")
-    with pytest.raises(JsonRpcException, match="there is no command"):
+    with pytest.raises(JsonRpcException, match="'dllm.nothing'"):
         await editor.execute("dllm.nothing")
 
 

@@ -1,0 +1,70 @@
+"""What the server answers, one function for each method and command. pygls hands each the session as `ls`."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+
+import msgspec
+from lsprotocol import types
+
+from dllm_lsp.server.completion import Answer
+from dllm_lsp.server.converter import InlineCompletionParams
+from dllm_lsp.server.session import NAME, Session
+from dllm_lsp.settings import Settings
+
+SETTINGS_GRACE = 0.1  # seconds in which a client sends its settings behind `initialized`
+
+
+def new_session(settings: Settings) -> Session:
+    """Return a session that answers all that the server knows."""
+    session = Session(settings)
+    session.feature(types.INITIALIZE)(initialize)
+    session.feature(types.INITIALIZED)(initialized)
+    session.feature(types.WORKSPACE_DID_CHANGE_CONFIGURATION)(did_change_configuration)
+    session.feature(types.TEXT_DOCUMENT_DID_CLOSE)(did_close)
+    session.feature(types.TEXT_DOCUMENT_INLINE_COMPLETION, types.InlineCompletionOptions())(inline_completion)
+    session.command("dllm.status")(status)
+    session.command("dllm.restart")(restart)
+    return session
+
+
+def initialize(ls: Session, params: types.InitializeParams) -> None:
+    """Take the client's settings, and whether it shows progress."""
+    window = params.capabilities.window
+    if window is not None and window.work_done_progress:
+        ls.show_progress()
+    ls.take_settings(params.initialization_options)
+
+
+async def initialized(ls: Session, _: types.InitializedParams) -> None:
+    """Start the engine."""
+    await asyncio.sleep(SETTINGS_GRACE)
+    await ls.start()
+
+
+async def did_change_configuration(ls: Session, params: types.DidChangeConfigurationParams) -> None:
+    """Take the client's settings."""
+    if isinstance(params.settings, dict):
+        ls.take_settings(params.settings.get(NAME))
+    await ls.follow_settings()
+
+
+def did_close(ls: Session, params: types.DidCloseTextDocumentParams) -> None:
+    """Stop working on a document that pygls has closed."""
+    ls.completion.forget(params.text_document.uri)
+
+
+async def inline_completion(ls: Session, params: InlineCompletionParams) -> Answer:
+    """Suggest what to write at a position."""
+    return await ls.completion.answer(ls.protocol.workspace, params)
+
+
+def status(ls: Session, *_: Any) -> Any:
+    """Return how the engine is."""
+    return msgspec.to_builtins(ls.service.status)
+
+
+async def restart(ls: Session, *_: Any) -> None:
+    """End the engine and start it again."""
+    await ls.service.restart()
