@@ -1,7 +1,7 @@
 """Text to token ids and back: byte-level BPE for code, with the canvas's own tokens outside of its reach.
 
 The special ids come first and the BPE's follow them, so no text, whatever it spells, can become a mask. No token
-crosses a line break, and a text cut at a line break or between words is tokenized like its pieces.
+crosses a line break, and a text cut in front of one, or of a blank and a word, is tokenized like its pieces.
 """
 
 from __future__ import annotations
