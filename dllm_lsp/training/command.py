@@ -11,14 +11,14 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import torch
-from msgspec import ValidationError, json
+from msgspec import json
 
 from dllm_lsp.models.streams import StreamsConfig
 from dllm_lsp.models.tokenizer import Tokenizer
 from dllm_lsp.models.transformer import TransformerConfig
 from dllm_lsp.training.batches import BatchConfig
 from dllm_lsp.training.files import SourceFile, read_files
-from dllm_lsp.training.trainer import Trainer, TrainingConfig
+from dllm_lsp.training.trainer import CONFIG, Trainer, TrainingConfig, read_config
 
 _TOKENIZER_CHARACTERS = 40_000_000
 
@@ -50,14 +50,10 @@ def _train(options: argparse.Namespace) -> None:
 
 def _config(folder: Path, options: argparse.Namespace) -> TrainingConfig:
     """The run's own configuration, else the preset's, written down."""
-    path = folder / "config.json"
-    if path.exists():
-        try:
-            return json.decode(path.read_bytes(), type=TrainingConfig)
-        except ValidationError as error:
-            raise ValueError(f"{path}: {error}") from error
+    if (folder / CONFIG).exists():
+        return read_config(folder)
     config = PRESETS[options.preset](options.seconds)
-    path.write_bytes(json.format(json.encode(config)))
+    (folder / CONFIG).write_bytes(json.format(json.encode(config)))
     return config
 
 

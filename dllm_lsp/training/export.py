@@ -7,12 +7,11 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import torch
-from msgspec import json
 
 from dllm_lsp.models.checkpoint import BUNDLED, save_checkpoint
 from dllm_lsp.models.streams import StreamsModel
 from dllm_lsp.models.tokenizer import Tokenizer
-from dllm_lsp.training.trainer import TrainingConfig, below, read_state
+from dllm_lsp.training.trainer import below, read_config, read_state
 
 
 def export(run: Path, target: Path) -> int:
@@ -20,7 +19,7 @@ def export(run: Path, target: Path) -> int:
 
     Raises OSError or ValueError if the run folder is not one.
     """
-    config = json.decode((run / "config.json").read_bytes(), type=TrainingConfig)
+    config = read_config(run)
     tensors, _ = read_state(run, torch.device("cpu"))
     model = StreamsModel(config.model)
     model.load_state_dict(below(tensors, "model."))

@@ -14,7 +14,7 @@ from pathlib import Path
 from types import FrameType
 
 import torch
-from msgspec import Struct, json
+from msgspec import DecodeError, Struct, json
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import Tensor, nn
@@ -27,7 +27,7 @@ from dllm_lsp.training.batches import Batch, BatchConfig, Batches
 from dllm_lsp.training.files import SourceFile
 from dllm_lsp.training.losses import Losses, losses
 
-STATE = "state.safetensors"
+CONFIG, STATE = "config.json", "state.safetensors"
 
 
 class TrainingConfig(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -158,6 +158,15 @@ class Trainer:
                 index, key = name.split(".", 1)
                 states.setdefault(int(index), {})[key] = value
             optimizer.load_state_dict(optimizer.state_dict() | {"state": states})
+
+
+def read_config(run: Path) -> TrainingConfig:
+    """Return a run's configuration; raise OSError, or ValueError with the file's name."""
+    path = run / CONFIG
+    try:
+        return json.decode(path.read_bytes(), type=TrainingConfig)
+    except DecodeError as error:
+        raise ValueError(f"{path} is not the configuration of a run: {error}") from error
 
 
 def read_state(run: Path, device: torch.device) -> tuple[dict[str, Tensor], dict[str, str]]:

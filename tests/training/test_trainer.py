@@ -1,0 +1,85 @@
+from pathlib import Path
+
+import pytest
+import torch
+from clock import Clock
+from msgspec import json, structs
+from tiny_model import SOURCE, tiny_tokenizer
+
+from dllm_lsp.training import trainer as trainer_module
+from dllm_lsp.training.batches import BatchConfig
+from dllm_lsp.training.command import PRESETS
+from dllm_lsp.training.files import SourceFile
+from dllm_lsp.training.trainer import Trainer, TrainingConfig
+
+FILES = [SourceFile("a.py", "python", SOURCE)]
+SECONDS = 10
+CONFIG: TrainingConfig = structs.replace(
+    PRESETS["tiny"](SECONDS),
+    batch=BatchConfig(documents=2, tokens=40, holes=3, canvas=8),
+    heldout_batches=1,
+    report_steps=4,
+    loader_workers=0,
+)
+
+
+pytestmark = pytest.mark.usefixtures("own_signals")
+
+
+def run(folder: Path, monkeypatch: pytest.MonkeyPatch, stop_at: int | None = None) -> Trainer:
+    folder.mkdir(exist_ok=True)
+    monkeypatch.setattr(trainer_module, "time", Clock(stop_at))
+    trainer = Trainer(
+        folder, CONFIG, tiny_tokenizer(), train=FILES, heldout=FILES, device=torch.device("cpu")
+    )
+    trainer.train()
+    return trainer
+
+
+def test_a_run_that_was_stopped_goes_on_as_if_it_had_not_been(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    whole = run(tmp_path / "whole", monkeypatch)
+    first = run(tmp_path / "stopped", monkeypatch, stop_at=5)
+    assert (first.step, first.elapsed) == (5, 5)
+    second = run(tmp_path / "stopped", monkeypatch)
+    assert (second.step, second.elapsed) == (whole.step, whole.elapsed) == (SECONDS, SECONDS)
+    for name, value in whole.model.state_dict().items():
+        torch.testing.assert_close(second.model.state_dict()[name], value, rtol=0, atol=0)
+    assert any(
+        not torch.equal(value, first.model.state_dict()[name])
+        for name, value in whole.model.state_dict().items()
+    )
+
+
+def test_a_finished_run_is_not_trained_further(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    weights = run(tmp_path, monkeypatch).model.state_dict()
+    again = run(tmp_path, monkeypatch)
+    assert again.step == SECONDS
+    assert all(torch.equal(value, weights[name]) for name, value in again.model.state_dict().items())
+
+
+def test_losses_are_logged(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    run(tmp_path, monkeypatch)
+    lines = [json.decode(line) for line in (tmp_path / "log.jsonl").read_bytes().splitlines()]
+    assert [line["step"] for line in lines] == [4, 8]
+    assert all(line[f"{name}_next"] > 0 for line in lines for name in ("train", "heldout"))
+
+
+def test_the_rate_rises_stays_and_falls_to_zero_with_the_budget(tmp_path: Path) -> None:
+    trainer = Trainer(
+        tmp_path, CONFIG, tiny_tokenizer(), train=FILES, heldout=FILES, device=torch.device("cpu")
+    )
+    rates = []
+    for step in range(SECONDS + 1):
+        trainer.step, trainer.elapsed = step, float(step)
+        rates.append(trainer._rate())
+    assert rates == pytest.approx([0.5, 1, 1, 1, 1, 1, 0.8, 0.6, 0.4, 0.2, 0])
+
+
+def test_a_broken_state_is_told_by_its_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    run(tmp_path, monkeypatch, stop_at=1)
+    state = tmp_path / "state.safetensors"
+    state.write_bytes(state.read_bytes()[:1000])
+    with pytest.raises(ValueError, match=r"state\.safetensors cannot be read"):
+        run(tmp_path, monkeypatch)
