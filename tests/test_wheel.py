@@ -17,6 +17,7 @@ WEIGHTS = {
     f"dllm_lsp/models/bundled/{name}" for name in ("config.json", "tokenizer.json", "model.safetensors")
 }
 MOST_BYTES = 40_000_000
+EXTRAS = {"training": "train", "evaluation": "bench"}  # rooms, and what to install for them
 
 
 @pytest.fixture(scope="module")
@@ -43,19 +44,25 @@ def test_it_holds_nothing_but_the_package(wheel: Path) -> None:
     assert strangers == []
 
 
-def test_it_names_what_it_imports(wheel: Path) -> None:
-    imported = {"dllm_lsp": set[str](), "dllm_lsp.training": set[str]()}
+@pytest.mark.parametrize(("room", "extra"), [("", ""), *EXTRAS.items()])
+def test_it_names_what_it_imports(wheel: Path, room: str, extra: str) -> None:
     with ZipFile(wheel) as archive:
-        for name in archive.namelist():
-            if name.endswith(".py"):
-                room = "dllm_lsp.training" if name.startswith("dllm_lsp/training/") else "dllm_lsp"
-                imported[room] |= imports(archive.read(name).decode())
+        sources = [name for name in archive.namelist() if name.endswith(".py") and room_of(name) == room]
+        imported = set().union(*(imports(archive.read(name).decode()) for name in sources))
         (metadata,) = (name for name in archive.namelist() if name.endswith("/METADATA"))
-        requirements = re.findall(r"^Requires-Dist: ([\w.-]+)(.*)$", archive.read(metadata).decode(), re.M)
-    needed = {canonical(name) for name, rest in requirements if "extra ==" not in rest}
-    for_training = needed | {canonical(name) for name, rest in requirements if "extra == 'train'" in rest}
-    assert distributions(imported["dllm_lsp"]) <= needed
-    assert distributions(imported["dllm_lsp.training"]) <= for_training
+        requirements = re.findall(
+            r"^Requires-Dist: ([\w.-]+)(.*)$", archive.read(metadata).decode(), re.MULTILINE
+        )
+    conditions = ("", f"extra == '{extra}'")
+    needed = {canonical(name) for name, rest in requirements if rest.partition("; ")[2] in conditions}
+    assert sources
+    assert distributions(imported) <= needed
+
+
+def room_of(name: str) -> str:
+    """The room of a module that needs an extra, else nothing."""
+    room = name.split("/")[1]
+    return room if room in EXTRAS else ""
 
 
 def imports(source: str) -> set[str]:
