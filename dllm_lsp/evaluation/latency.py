@@ -103,7 +103,8 @@ class Editor:
         }
         answer = await self._server.request("textDocument/inlineCompletion", params)
         (self.known if is_known else self.asked).append(1000 * (time.perf_counter() - began))
-        self._suggestion = answer["items"][0]["insertText"] if answer else ""
+        items = answer["items"] if answer else []
+        self._suggestion = items[0]["insertText"] if items else ""
 
     async def try_suggestion(self) -> None:
         """Type the first character of what is suggested, and delete it again."""
