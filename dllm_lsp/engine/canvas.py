@@ -44,7 +44,9 @@ class Canvas(NamedTuple):
         masked = self.ids == Tokenizer.mask
         deleted = masked & (proposal == Tokenizer.delete)
         cut = _first(deleted & (best >= sure), len(masked))
-        canvas = self if cut == len(masked) else Canvas(self.ids[:cut], self.probability[:cut], float(best[cut]))
+        canvas = (
+            self if cut == len(masked) else Canvas(self.ids[:cut], self.probability[:cut], float(best[cut]))
+        )
         if cut == 0:
             return canvas  # the hole is empty
         best, proposal, masked, deleted = best[:cut], proposal[:cut], masked[:cut], deleted[:cut]

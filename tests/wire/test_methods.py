@@ -58,7 +58,7 @@ async def test_documents_are_taken_without_a_word(start_editor: StartEditor) -> 
 async def test_execute_command(start_editor: StartEditor) -> None:
     editor = await start_editor()
     assert (await editor.status())["state"] in ("starting", "loading", "ready", "failed")
-    with pytest.raises(JsonRpcException, match="'dllm.nothing'"):
+    with pytest.raises(JsonRpcException, match=r"'dllm\.nothing'"):
         await editor.execute("dllm.nothing")
 
 
