@@ -89,7 +89,10 @@ class Client:
             self.send({"id": message["id"], "result": None})
 
     def send(self, message: dict[str, Any]) -> None:
-        body = json.dumps({"jsonrpc": "2.0", **message}).encode()
+        self.send_body(json.dumps({"jsonrpc": "2.0", **message}).encode())
+
+    def send_body(self, body: bytes) -> None:
+        """Send what may be no message."""
         self.reader.feed_data(b"Content-Length: %d\r\n\r\n%b" % (len(body), body))
 
     def notify(self, method: str, params: Any = None) -> None:
