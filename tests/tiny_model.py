@@ -44,8 +44,8 @@ def tiny_model(vocabulary: int = 330, reach: int = 8, before: int = 60, after: i
     torch.manual_seed(0)
     shape = TransformerConfig(vocabulary=vocabulary, width=16, layers=2, heads=2, feed_forward=24)
     model = StreamsModel(StreamsConfig(transformer=shape, reach=reach, before=before, after=after))
-    for parameter in model.parameters():  # a fresh block adds nothing, which would hide mistakes
-        torch.nn.init.normal_(parameter, std=0.3)
+    for parameter in model.parameters():  # a fresh model is sure of nothing, which would hide mistakes
+        torch.nn.init.normal_(parameter, mean=float(parameter.ndim == 1), std=0.5)
     return model.eval().requires_grad_(False)
 
 
