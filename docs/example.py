@@ -1,24 +1,32 @@
-"""Words and how often they occur: a file to try `dllm-lsp complete` on."""
-
-import re
-from collections import Counter
-from pathlib import Path
+"""Something to try `dllm-lsp complete` on: not all of it is written yet."""
 
 
-class Vocabulary:
-    def __init__(self, words):
-        self.words = words
-        self.counts = Counter(words)
+class Rectangle:
+    """A rectangle with sides parallel to the axes."""
 
-    def most_common(self, limit=10):
-        if limit is None:
-            return self.counts.most_common()
-        return self.counts.
+    def __init__(self, width, height):
+        self.width = width
+        self.height = height
 
-    def frequency(self, word):
-        return self.counts[word] / len(self.words)
+    def __repr__(self):
+        return f"Rectangle({self.width}, {self.height})"
+
+    def area(self):
+        return self.width * self.height
+
+    def scale():
+        self.width *= factor
+        self.height *= factor
+
+    def is_square(self):
+        return self.width == 
 
 
-def read_words(path):
-    text = Path(path).read_text(encoding="utf-8")
-    return re.findall(r"\w+", text.lower())
+def total_area(rectangles):
+    return sum(rectangle.area() for rectangle in )
+
+
+if __name__ == "__main__":
+    rectangle = Rectangle(3, 4)
+    rectangle.scale(2)
+    print(rectangle.)

@@ -31,7 +31,7 @@ def complete(location: Location, settings: Settings, *, as_json: bool, trace: bo
     suggestion = None
     if (reason := refusal(snapshot)) is None:
         suggestion = asyncio.run(ask(snapshot, settings, drafts.append))
-    if trace:
+    if trace and drafts:
         from dllm_lsp.cli.trace import print_trace  # noqa: PLC0415
 
         print_trace(snapshot, drafts, suggestion)

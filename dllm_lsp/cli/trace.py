@@ -13,30 +13,34 @@ from dllm_lsp.text.snapshot import Snapshot
 from dllm_lsp.worker.messages import Draft, Piece
 
 _MASK = "░"
-_LINES_ABOVE = 4
+_LINES = 3  # of the document, above the cursor's and below
 
 
 def print_trace(
     snapshot: Snapshot, drafts: Sequence[Draft], suggestion: Suggestion | None, console: Console | None = None
 ) -> None:
-    """Print the line at the cursor once for every step, and then what is suggested, if anything."""
+    """Print the line at the cursor once for every step, then what is suggested, if anything; and lines around."""
     console = console or Console(highlight=False, soft_wrap=True)
-    first = max(0, snapshot.line - _LINES_ABOVE)
-    for line in snapshot.lines[first : snapshot.line]:
-        console.print(Text(f"    {content_of(line)}", "dim"))
-    line = content_of(snapshot.lines[snapshot.line])
+    lines = [content_of(line) for line in snapshot.lines]
+    here, line = snapshot.line, lines[snapshot.line]
     before, after = line[: snapshot.column], line[snapshot.column :]
+    _print_dim(console, lines[max(0, here - _LINES) : here])
     for draft in drafts:
         console.print(Text.assemble((f"{draft.step:>3} ", "dim"), before, *map(_cell, draft.pieces), after))
-    if suggestion is None:
-        return
-    console.print(Text.assemble((" =  ", "bold green"), before, (suggestion.text, "bold green"), after))
-    if (figures := suggestion.infilled) is not None:
+    if suggestion is not None:
+        console.print(Text.assemble((" =  ", "bold green"), before, (suggestion.text, "bold green"), after))
+    _print_dim(console, lines[here + 1 : here + 1 + _LINES])
+    if suggestion is not None and (figures := suggestion.infilled) is not None:
         summary = (
-            f"    {len(figures.pieces)} tokens in {figures.steps} denoising steps, "
-            f"{figures.milliseconds:.0f} ms, confidence {suggestion.confidence:.2f}"
+            f"tokens: {len(figures.pieces)}, denoising steps: {figures.steps}, "
+            f"milliseconds: {figures.milliseconds:.0f}, confidence: {suggestion.confidence:.2f}"
         )
-        console.print(Text(summary, "dim"))
+        console.print(Text(f"\n{summary}", "dim"))
+
+
+def _print_dim(console: Console, lines: Sequence[str]) -> None:
+    for line in lines:
+        console.print(Text(f"    {line}".rstrip(), "dim"))
 
 
 def _cell(piece: Piece) -> tuple[str, str]:

@@ -161,7 +161,9 @@ def test_the_trace_shows_every_step_and_the_result(
         "  1     return number░░",
         "  2     return number * 2",
         " =      return number * 2",
-        "    3 tokens in 2 denoising steps, 12 ms, confidence 0.38",
+        "",
+        "",
+        "tokens: 3, denoising steps: 2, milliseconds: 12, confidence: 0.38",
     ]
 
 
