@@ -28,7 +28,8 @@ def print_trace(
     for draft in drafts:
         console.print(Text.assemble((f"{draft.step:>3} ", "dim"), before, *map(_cell, draft.pieces), after))
     if suggestion is not None:
-        console.print(Text.assemble((" =  ", "bold green"), before, (suggestion.text, "bold green"), after))
+        style = f"bold {_shade(1.0)}"
+        console.print(Text.assemble((" =  ", style), before, (suggestion.text, style), after))
     _print_dim(console, lines[here + 1 : here + 1 + _LINES])
     if suggestion is not None and (figures := suggestion.infilled) is not None:
         summary = (
