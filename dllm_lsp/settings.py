@@ -17,7 +17,7 @@ class EngineSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
         str, Meta(min_length=1, description='"auto", "cpu", or a device that PyTorch knows, such as "cuda"')
     ] = "auto"
     threads: Annotated[int, Meta(ge=0, description="a whole number from 0")] = 0
-    linger: Annotated[float, Meta(ge=0, description="a number of seconds from 0")] = 60.0
+    linger: Annotated[float, Meta(ge=1, description="a number of seconds from 1")] = 60.0
     silence: Annotated[float, Meta(gt=0, description="a number of seconds above 0")] = 30.0
 
 
