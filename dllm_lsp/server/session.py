@@ -9,7 +9,7 @@ from threading import Event
 from typing import Any
 
 from lsprotocol import types
-from pygls.exceptions import JsonRpcInternalError
+from pygls.exceptions import JsonRpcException, JsonRpcInternalError
 from pygls.io_ import run_async
 from pygls.lsp.server import LanguageServer
 
@@ -67,7 +67,7 @@ class Session(LanguageServer):
 
     def report_server_error(self, error: Exception, source: Any) -> None:
         """Log a defect of ours; a mistake of the client's has been answered."""
-        if isinstance(error, JsonRpcInternalError):
+        if isinstance(error, JsonRpcInternalError) or not isinstance(error, JsonRpcException):
             _log.exception("a message was not handled: %s", error)
 
     def show_progress(self) -> None:

@@ -17,11 +17,8 @@ from dllm_lsp.settings import Settings
 CHUNK_BYTES = 64 * 1024
 
 
-def run(settings: Settings, *, tcp: tuple[str, int] | None = None) -> int:
-    """Serve LSP until the client leaves, or over TCP until interrupted, and return the exit status.
-
-    Raises OSError when the TCP address cannot be used. Diagnostics go to standard error.
-    """
+def serve(settings: Settings, tcp: tuple[str, int] | None) -> int:
+    """Serve as `dllm_lsp.server.run` says."""
     logging.basicConfig(level=logging.WARNING, format="%(levelname)s %(name)s: %(message)s")
     logging.getLogger("pygls").setLevel(logging.CRITICAL)  # it logs what clients send; a session logs defects
     if tcp is None:
