@@ -93,18 +93,46 @@ def test_messages_may_arrive_in_pieces(server: RawServer) -> None:
     assert "result" in server.receive(lambda message: message.get("id") == 1)
 
 
+def serve_tcp(start: Callable[..., RawServer], command: list[str]) -> tuple[RawServer, tuple[str, int]]:
+    at = command.index("--stdio")
+    server = start(*command[:at], "--tcp", "127.0.0.1:0", *command[at + 1 :])
+    return server, ("127.0.0.1", int(server.lines.get(timeout=PATIENCE).rpartition(":")[2]))
+
+
+def send(client: socket.socket, *bodies: bytes) -> None:
+    client.sendall(b"".join(b"Content-Length: %d\r\n\r\n%b" % (len(body), body) for body in bodies))
+
+
+INITIALIZE = b'{"jsonrpc":"2.0","id":1,"method":"initialize","params":{"capabilities":{}}}'
+STATUS = b'{"jsonrpc":"2.0","id":2,"method":"workspace/executeCommand","params":{"command":"dllm.status"}}'
+EXIT = b'{"jsonrpc":"2.0","method":"exit"}'
+
+
 def test_tcp_serves_one_client_after_another(
     start: Callable[..., RawServer], server_command: list[str]
 ) -> None:
-    at = server_command.index("--stdio")
-    server = start(*server_command[:at], "--tcp", "127.0.0.1:0", *server_command[at + 1 :])
-    port = int(server.lines.get(timeout=PATIENCE).rpartition(":")[2])
-    body = b'{"jsonrpc":"2.0","id":1,"method":"initialize","params":{"capabilities":{}}}'
-    end = b'{"jsonrpc":"2.0","method":"exit"}'
+    server, address = serve_tcp(start, server_command)
     for _ in range(2):
-        with socket.create_connection(("127.0.0.1", port), timeout=PATIENCE) as client:
-            for message in (body, end):
-                client.sendall(b"Content-Length: %d\r\n\r\n%b" % (len(message), message))
+        with socket.create_connection(address, timeout=PATIENCE) as client:
+            send(client, INITIALIZE, EXIT)
             answer = b"".join(iter(lambda: client.recv(65536), b""))
         assert b'"capabilities"' in answer
     assert server.process.poll() is None
+
+
+def test_tcp_clients_do_not_share_a_session(
+    start: Callable[..., RawServer], server_command: list[str]
+) -> None:
+    _, address = serve_tcp(start, server_command)
+    with (
+        socket.create_connection(address, timeout=PATIENCE) as one,
+        socket.create_connection(address, timeout=PATIENCE) as other,
+    ):
+        send(one, INITIALIZE)
+        assert b'"capabilities"' in one.recv(65536)
+        send(other, STATUS)
+        assert b"-32002" in other.recv(65536)  # it has not initialized its own
+        send(other, EXIT)
+        assert other.recv(65536) == b""
+        send(one, STATUS)
+        assert b'"starting"' in one.recv(65536)
