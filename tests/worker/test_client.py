@@ -10,7 +10,7 @@ from pathlib import Path
 
 import psutil
 import pytest
-from conftest import Editor, engines, until
+from fake_editor import Editor, engines, until
 
 from dllm_lsp.worker.messages import Draft
 

@@ -12,7 +12,7 @@ from pathlib import Path
 import psutil
 import pytest
 import pytest_asyncio
-from conftest import Editor, engines
+from fake_editor import Editor, engines
 
 from dllm_lsp.worker.channel import connect
 from dllm_lsp.worker.messages import MAX_FRAME_BYTES, Draft, Hole, Infill, Limits, Ping, Pong, Status, frame

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import psutil
 import pytest
-from conftest import COMMAND, engine_settings, engines
+from fake_editor import COMMAND, engine_settings, engines
 
 from dllm_lsp.worker.channel import Channel
 from dllm_lsp.worker.errors import StartError
