@@ -11,7 +11,7 @@ _Tree = TypeVar("_Tree", bound=Struct)
 
 
 class EngineSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, rename="camel"):
-    """How the engine's process runs. `threads` 0 means one per physical core; times are in seconds."""
+    """How the engine's process runs. `threads` 0 lets the engine choose; times are in seconds."""
 
     device: Annotated[
         str, Meta(min_length=1, description='"auto", "cpu", or a device that PyTorch knows, such as "cuda"')
@@ -25,7 +25,7 @@ class SuggestSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
     """What is shown. A suggestion below `confidence` stays hidden; `milliseconds` bounds the engine."""
 
     enabled: Annotated[bool, Meta(description="true or false")] = True
-    confidence: Annotated[float, Meta(ge=0, le=1, description="a number from 0 to 1")] = 0.3
+    confidence: Annotated[float, Meta(ge=0, le=1, description="a number from 0 to 1")] = 0.2
     milliseconds: Annotated[float, Meta(gt=0, description="a number of milliseconds above 0")] = 200.0
 
 

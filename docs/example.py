@@ -8,13 +8,13 @@ class Rectangle:
         self.width = width
         self.height = height
 
-    def __repr__(self):
+    def __repr
         return f"Rectangle({self.width}, {self.height})"
 
     def area(self):
         return self.width * self.height
 
-    def scale():
+    def scale(self, factor):
         self.width *= factor
         self.height *= factor
 

@@ -54,12 +54,12 @@ class Engine:
 
     @classmethod
     def load(cls, model: str, device: str, threads: int) -> Engine:
-        """Load "bundled" or a folder; `threads` 0 leaves their number to torch.
+        """Load "bundled" or a folder; `threads` 0 means one.
 
         Raises CheckpointError, or ValueError for a device that this machine has not.
         """
-        if threads:
-            torch.set_num_threads(threads)
+        # So small a network gains nothing from a second thread, and loses much where the cores are busy.
+        torch.set_num_threads(threads or 1)
         place = _device(device)
         return cls(load_checkpoint(resolve(model), place), model, place)
 
