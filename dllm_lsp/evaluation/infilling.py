@@ -45,8 +45,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
 def _answers(options: argparse.Namespace) -> list[Answer]:
     """Ask at all places. No wall-clock limit, so that the answers do not depend on the machine."""
-    if options.threads:
-        torch.set_num_threads(options.threads)
+    torch.set_num_threads(options.threads)
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
     places = open_lines(read_sources(options.source), options.seed)
     checkpoint = load_checkpoint(resolve(options.model), device)

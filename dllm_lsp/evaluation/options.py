@@ -15,4 +15,6 @@ def positive(text: str) -> int:
 def add_engine_options(parser: argparse.ArgumentParser) -> None:
     """Add `--model` and `--threads`."""
     parser.add_argument("--model", default="bundled", metavar="FOLDER", help="default: the bundled one")
-    parser.add_argument("--threads", type=int, default=0, help="CPU threads (default: torch's choice)")
+    parser.add_argument(
+        "--threads", type=positive, default=1, help="CPU threads (default: 1, as in the product)"
+    )
