@@ -1,0 +1,73 @@
+"""What the engine asks of a model. Every architecture is one module beside this one that answers it.
+
+Everything has a batch dimension. A row is one canvas: another candidate for the same hole, or another hole.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import NamedTuple, Protocol, TypeVar
+
+from torch import Tensor
+
+
+class CanvasTokens(NamedTuple):
+    """The ids that mean something to a canvas; None for one that the model was not trained with.
+
+    `delete` says that the text ends here or before, `expand` that this one mask stands for two tokens (DreamOn: Wu
+    et al. 2025). `forbidden` are never written.
+    """
+
+    mask: int
+    delete: int | None
+    expand: int | None
+    forbidden: tuple[int, ...]
+
+
+class Context(Protocol):
+    """What a model has encoded of one document, kept between requests."""
+
+    @property
+    def bytes(self) -> int:
+        """The memory it takes."""
+        ...
+
+    def become(self, before: list[int], after: list[int]) -> int:
+        """Hold the code on both sides of a hole, in reading order; return how many tokens were encoded for it."""
+        ...
+
+
+class Denoiser(Protocol):
+    """A pass over canvases whose contexts are fixed."""
+
+    def __call__(self, ids: Tensor, lengths: Tensor) -> Tensor:
+        """Return the logits [rows, canvas, vocabulary] of canvases [rows, canvas].
+
+        Of row i the first `lengths[i]` positions are canvas, what lies behind is padding, whose logits mean nothing.
+        The canvas may differ from call to call, up to the size that the denoiser was made for.
+        """
+        ...
+
+
+_Context = TypeVar("_Context", bound=Context)
+
+
+class Model(Protocol[_Context]):
+    """A network with its special tokens and limits, in tokens: context on each side and the largest canvas."""
+
+    tokens: CanvasTokens
+    before: int
+    after: int
+    canvas: int
+
+    def context(self, language: str) -> _Context:
+        """Return the empty context of a document in a language, by its LSP id."""
+        ...
+
+    def denoiser(self, contexts: Sequence[_Context], canvas: int) -> Denoiser:
+        """Return a denoiser for one row per context, of up to `canvas` positions; a context may serve several rows."""
+        ...
+
+    def fit(self, contexts: Sequence[_Context], ids: Tensor, lengths: Tensor) -> Tensor:
+        """Return how well the code after each finished canvas follows it, [rows], in nats a token, at most 0."""
+        ...
