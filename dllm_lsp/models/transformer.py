@@ -1,6 +1,7 @@
-"""The network: a pre-norm transformer with rotary positions, RMSNorm, SwiGLU and normed queries and keys.
+"""The network: a pre-norm transformer with rotary positions, RMSNorm, SwiGLU and grouped queries.
 
-It knows no masks, caches or positions: who attends to whom is the `Attend` that it is called with.
+One shape serves the bundled model and the families of Qwen2, Qwen3 and Llama. It knows no masks, caches or positions:
+who attends to whom is the `Attend` that it is called with.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ from typing import Annotated
 
 import torch
 from msgspec import Meta, Struct
+from msgspec.structs import force_setattr
 from torch import Tensor, nn
 from torch.nn import functional as F
 
@@ -17,28 +19,41 @@ Count = Annotated[int, Meta(ge=1)]
 """A number from 1, checked where a configuration is read."""
 
 Attend = Callable[[int, Tensor, Tensor, Tensor], Tensor]
-"""(layer, query, key, value), each [batch, heads, length, head width], to the attended values, same shape."""
+"""(layer, query, key, value) to what the queries attended to, shaped like them.
+
+Each is [batch, heads, length, head width]; keys and values have a head for every group of query heads.
+"""
 
 
 class TransformerConfig(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """The network's shape."""
+    """The network's shape. A `key_value_heads` or `head_width` of 0 becomes what the other fields suggest.
+
+    `bias` is that of queries, keys and values; `qk_norm` norms each head's query and key; a `tied` head shares the
+    embedding's weights.
+    """
 
     vocabulary: Count
     width: Count
     layers: Count
     heads: Count
     feed_forward: Count
+    key_value_heads: Annotated[int, Meta(ge=0)] = 0
+    head_width: Annotated[int, Meta(ge=0)] = 0
     rope_theta: float = 10_000.0
     norm_epsilon: float = 1e-6
+    bias: bool = False
+    qk_norm: bool = True
+    tied: bool = True
 
     def __post_init__(self) -> None:
-        if self.width % (2 * self.heads):
+        if self.key_value_heads == 0:
+            force_setattr(self, "key_value_heads", self.heads)
+        if self.heads % self.key_value_heads:
+            raise ValueError(f"{self.heads} heads cannot share {self.key_value_heads} key-value heads evenly")
+        if self.head_width == 0 and self.width % self.heads == 0:
+            force_setattr(self, "head_width", self.width // self.heads)
+        if self.head_width == 0 or self.head_width % 2:
             raise ValueError(f"a width of {self.width} does not make {self.heads} heads of an even width")
-
-    @property
-    def head_width(self) -> int:
-        """Width of one attention head."""
-        return self.width // self.heads
 
 
 class Rotation:
@@ -61,22 +76,24 @@ class Rotation:
 
 
 class Attention(nn.Module):
-    """Multi-head attention, the attending itself left to the caller."""
+    """Multi-head attention with grouped queries (Ainslie et al. 2023), the attending itself left to the caller."""
 
     def __init__(self, config: TransformerConfig) -> None:
         super().__init__()
-        self.heads = config.heads
-        self.qkv = nn.Linear(config.width, 3 * config.width, bias=False)
-        self.query_norm = nn.RMSNorm(config.head_width, eps=config.norm_epsilon)
-        self.key_norm = nn.RMSNorm(config.head_width, eps=config.norm_epsilon)
-        self.out = nn.Linear(config.width, config.width, bias=False)
+        self.head_width = config.head_width
+        self.heads = [config.heads, config.key_value_heads, config.key_value_heads]
+        self.qkv = nn.Linear(config.width, sum(self.heads) * config.head_width, bias=config.bias)
+        norm = nn.RMSNorm if config.qk_norm else nn.Identity
+        self.query_norm = norm(config.head_width, eps=config.norm_epsilon)
+        self.key_norm = norm(config.head_width, eps=config.norm_epsilon)
+        self.out = nn.Linear(config.heads * config.head_width, config.width, bias=False)
 
     def forward(self, x: Tensor, layer: int, attend: Attend) -> Tensor:
         """Mix x [batch, length, width] among its positions, as `attend` lets them see each other."""
-        batch, length, width = x.shape
-        query, key, value = self.qkv(x).view(batch, length, 3, self.heads, -1).permute(2, 0, 3, 1, 4)
+        heads = self.qkv(x).unflatten(-1, (-1, self.head_width)).transpose(1, 2)
+        query, key, value = heads.split(self.heads, dim=1)
         mixed = attend(layer, self.query_norm(query), self.key_norm(key), value)
-        out: Tensor = self.out(mixed.transpose(1, 2).reshape(batch, length, width))
+        out: Tensor = self.out(mixed.transpose(1, 2).flatten(2))
         return out
 
 
@@ -113,7 +130,7 @@ class Block(nn.Module):
 
 
 class Transformer(nn.Module):
-    """Token embeddings, blocks and a head tied to the embeddings."""
+    """Token embeddings, blocks and an output head."""
 
     def __init__(self, config: TransformerConfig) -> None:
         super().__init__()
@@ -121,6 +138,7 @@ class Transformer(nn.Module):
         self.embedding = nn.Embedding(config.vocabulary, config.width)
         self.blocks = nn.ModuleList(Block(config) for _ in range(config.layers))
         self.norm = nn.RMSNorm(config.width, eps=config.norm_epsilon)
+        self.head = None if config.tied else nn.Linear(config.width, config.vocabulary, bias=False)
         self.apply(self._initialize)
 
     def _initialize(self, module: nn.Module) -> None:
@@ -145,4 +163,5 @@ class Transformer(nn.Module):
 
     def logits(self, hidden: Tensor) -> Tensor:
         """Map hidden states [..., width] to logits [..., vocabulary]."""
-        return F.linear(hidden, self.embedding.weight)
+        logits: Tensor = F.linear(hidden, self.embedding.weight) if self.head is None else self.head(hidden)
+        return logits
