@@ -1,6 +1,6 @@
-"""A model in a folder: `config.json`, `tokenizer.json` and `model.safetensors`.
+"""A model in a folder: its configuration, its tokenizer and its weights, in safetensors of any floating-point type.
 
-Reading runs none of a checkpoint's own code. Weights may be stored in any floating-point type.
+Reading runs none of a checkpoint's own code.
 """
 
 from __future__ import annotations
@@ -10,24 +10,25 @@ from typing import NamedTuple
 
 import torch
 from msgspec import Struct, ValidationError, json
-from safetensors import SafetensorError
-from safetensors.torch import load_file, save_file
+from safetensors.torch import save_file
 
+from dllm_lsp.models.bidirectional import Bidirectional, load_bidirectional
+from dllm_lsp.models.errors import CheckpointError
 from dllm_lsp.models.streams import StreamsConfig, StreamsModel
-from dllm_lsp.models.tokenizer import Tokenizer
+from dllm_lsp.models.tokenizer import TextTokenizer, Tokenizer
+from dllm_lsp.models.vocabulary import read_json
+from dllm_lsp.models.weights import WEIGHTS, Place, WeightFiles
+
+__all__ = ["BUNDLED", "Checkpoint", "CheckpointError", "load_checkpoint", "resolve", "save_checkpoint"]
 
 BUNDLED = Path(__file__).parent / "bundled"
 """The weights that ship with the package."""
 
-_CONFIG, _TOKENIZER, _WEIGHTS = "config.json", "tokenizer.json", "model.safetensors"
-
-
-class CheckpointError(Exception):
-    """A folder holds no model that can be loaded; the message says what is wrong with which file."""
+_CONFIG, _TOKENIZER = "config.json", "tokenizer.json"
 
 
 class CheckpointConfig(Struct, frozen=True, kw_only=True, tag_field="family", tag="streams"):
-    """What `config.json` says; a family other than the bundled one is not supported."""
+    """What `config.json` says of a model of the bundled architecture."""
 
     model: StreamsConfig
 
@@ -35,8 +36,8 @@ class CheckpointConfig(Struct, frozen=True, kw_only=True, tag_field="family", ta
 class Checkpoint(NamedTuple):
     """A model ready to run, and its tokenizer."""
 
-    model: StreamsModel
-    tokenizer: Tokenizer
+    model: StreamsModel | Bidirectional
+    tokenizer: TextTokenizer
 
 
 def resolve(model: str) -> Path:
@@ -44,10 +45,27 @@ def resolve(model: str) -> Path:
     return BUNDLED if model == "bundled" else Path(model).expanduser()
 
 
-def load_checkpoint(folder: Path, device: torch.device) -> Checkpoint:
-    """Load the model onto a device, in float32 on a CPU and in bfloat16 elsewhere; raise CheckpointError."""
-    _check_files(folder)
-    config = _read_config(folder / _CONFIG)
+def load_checkpoint(folder: Path, device: torch.device, dtype: torch.dtype | None = None) -> Checkpoint:
+    """Load the model onto a device; raise CheckpointError.
+
+    `dtype` None is float32 on a CPU and bfloat16 elsewhere.
+    """
+    dtype = dtype or (torch.float32 if device.type == "cpu" else torch.bfloat16)
+    if not folder.is_dir():
+        raise CheckpointError(
+            f'there is no folder {folder}: set "model" to "bundled" or to a checkpoint\'s folder'
+        )
+    if not (folder / _CONFIG).is_file():
+        raise CheckpointError(f"the checkpoint in {folder} lacks {_CONFIG}")
+    if "model_type" in read_json(folder / _CONFIG):
+        return Checkpoint(*load_bidirectional(folder, device, dtype))
+    return _load_streams(folder, device, dtype)
+
+
+def _load_streams(folder: Path, device: torch.device, dtype: torch.dtype) -> Checkpoint:
+    config, weights = _read_config(folder / _CONFIG), WeightFiles(folder)
+    if not (folder / _TOKENIZER).is_file():
+        raise CheckpointError(f"the checkpoint in {folder} lacks {_TOKENIZER}")
     try:
         tokenizer = Tokenizer.load(folder / _TOKENIZER)
     except ValueError as error:
@@ -59,13 +77,8 @@ def load_checkpoint(folder: Path, device: torch.device) -> Checkpoint:
         )
     with torch.device("meta"):
         model = StreamsModel(config)
-    dtype = torch.float32 if device.type == "cpu" else torch.bfloat16
-    weights = _read_weights(folder / _WEIGHTS, dtype)
-    try:
-        model.load_state_dict(weights, assign=True)
-    except RuntimeError as error:  # lists missing and unexpected names and wrong shapes
-        raise CheckpointError(f"{folder / _WEIGHTS} does not fit {_CONFIG}: {error}") from error
-    return Checkpoint(model.to(device).eval(), tokenizer)
+    weights.load(model, Place, device=device, dtype=dtype)
+    return Checkpoint(model.eval(), tokenizer)
 
 
 def save_checkpoint(folder: Path, model: StreamsModel, tokenizer: Tokenizer, dtype: torch.dtype) -> None:
@@ -77,17 +90,7 @@ def save_checkpoint(folder: Path, model: StreamsModel, tokenizer: Tokenizer, dty
     weights = {
         name: value.detach().to("cpu", dtype).contiguous() for name, value in model.state_dict().items()
     }
-    save_file(weights, folder / _WEIGHTS)
-
-
-def _check_files(folder: Path) -> None:
-    if not folder.is_dir():
-        raise CheckpointError(
-            f'there is no folder {folder}: set "model" to "bundled" or to a checkpoint\'s folder'
-        )
-    missing = [name for name in (_CONFIG, _TOKENIZER, _WEIGHTS) if not (folder / name).is_file()]
-    if missing:
-        raise CheckpointError(f"the checkpoint in {folder} lacks {', '.join(missing)}")
+    save_file(weights, folder / WEIGHTS)
 
 
 def _read_config(path: Path) -> StreamsConfig:
@@ -99,14 +102,3 @@ def _read_config(path: Path) -> StreamsConfig:
         ) from error
     except ValueError as error:
         raise CheckpointError(f"{path} is not JSON: {error}") from error
-
-
-def _read_weights(path: Path, dtype: torch.dtype) -> dict[str, torch.Tensor]:
-    try:
-        weights = {name: value.to(dtype) for name, value in load_file(path).items()}
-    except (SafetensorError, OSError) as error:
-        raise CheckpointError(f"{path} cannot be read, it may be truncated: {error}") from error
-    broken = [name for name, value in weights.items() if not value.isfinite().all()]
-    if broken:
-        raise CheckpointError(f"{path} holds values that are not finite, in {', '.join(broken[:3])}")
-    return weights

@@ -1,13 +1,9 @@
-"""Text to token ids and back: byte-level BPE for code, with the canvas's own tokens outside of its reach.
-
-The special ids come first and the BPE's follow them, so no text, whatever it spells, can become a mask. No token
-crosses a line break, and a text cut in front of one, or of a blank and a word, is tokenized like its pieces.
-"""
+"""Text to token ids and back: byte-level BPE, with the special tokens outside of its reach."""
 
 from __future__ import annotations
 
 import codecs
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
 from tokenizers import Regex, decoders, models, pre_tokenizers, trainers
@@ -27,8 +23,48 @@ _PRE_TOKEN = (
 )
 
 
-class Tokenizer:
-    """Encodes text to ids in [0, size) and ids to text."""
+class TextTokenizer:
+    """Encodes text to ids below `size` and ids to text. No text, whatever it spells, becomes a special id."""
+
+    def __init__(self, encoder: BytePairEncoder, spelled: Mapping[int, bytes], first: int = 0) -> None:
+        """`encoder` numbers its tokens from `first` on; ids that are not `spelled` are special and have no text."""
+        self._encoder, self._first, self._spelled = encoder, first, spelled
+
+    @property
+    def size(self) -> int:
+        """One more than the last id that has a text."""
+        return max(self._spelled, default=-1) + 1
+
+    def silent(self, vocabulary: int) -> list[int]:
+        """Return the ids of a vocabulary that have no text."""
+        return [i for i in range(vocabulary) if i not in self._spelled]
+
+    def encode(self, text: str) -> list[int]:
+        """Return the ids of `text`; lone surrogates, which no UTF-8 file can hold, count as U+FFFD."""
+        return self.encode_batch([text])[0]
+
+    def encode_batch(self, texts: Sequence[str]) -> list[list[int]]:
+        """Return the ids of each text."""
+        clean = [text.encode("utf-8", "replace").decode("utf-8") for text in texts]
+        encodings = self._encoder.encode_batch_fast(clean, add_special_tokens=False)
+        return [[i + self._first for i in encoding.ids] for encoding in encodings]
+
+    def decode(self, ids: Iterable[int]) -> str:
+        """Return the text of `ids`; special ids have none."""
+        return "".join(self.pieces(ids))
+
+    def pieces(self, ids: Iterable[int]) -> list[str]:
+        """Return each id's text; a character that spans ids belongs to the one that completes it."""
+        decoder = codecs.getincrementaldecoder("utf-8")("replace")
+        return [decoder.decode(self._spelled.get(i, b"")) for i in ids]
+
+
+class Tokenizer(TextTokenizer):
+    """That of the bundled model: a vocabulary for code, behind the special ids.
+
+    No token crosses a line break, and a text cut in front of one, or of a blank and a word, is tokenized like its
+    pieces.
+    """
 
     mask = 0
     delete = 1
@@ -36,8 +72,11 @@ class Tokenizer:
 
     def __init__(self, encoder: BytePairEncoder) -> None:
         """Raise ValueError if the encoder is not byte-level or numbers its tokens with gaps."""
-        self._encoder = encoder
-        self._bytes = _token_bytes(encoder)
+        vocabulary = encoder.get_vocab()
+        if sorted(vocabulary.values()) != list(range(len(vocabulary))):
+            raise ValueError("its ids have gaps")
+        spelled = token_bytes(vocabulary)
+        super().__init__(encoder, {i + len(_SPECIAL): text for i, text in spelled.items()}, len(_SPECIAL))
 
     @classmethod
     def load(cls, path: Path) -> Tokenizer:
@@ -72,11 +111,6 @@ class Tokenizer:
         self._encoder.save(str(path), pretty=False)
 
     @property
-    def size(self) -> int:
-        """The number of ids."""
-        return len(self._bytes)
-
-    @property
     def never_written(self) -> list[int]:
         """The ids that no finished canvas may hold: all special ones but *delete*."""
         return [i for i in range(len(_SPECIAL)) if i != self.delete]
@@ -86,41 +120,15 @@ class Tokenizer:
         name = f"begin:{language}"
         return _SPECIAL.index(name if name in _SPECIAL else "begin")
 
-    def encode(self, text: str) -> list[int]:
-        """Return the ids of `text`; lone surrogates, which no UTF-8 file can hold, count as U+FFFD."""
-        return self.encode_batch([text])[0]
 
-    def encode_batch(self, texts: Sequence[str]) -> list[list[int]]:
-        """Return the ids of each text."""
-        clean = [text.encode("utf-8", "replace").decode("utf-8") for text in texts]
-        return [
-            [i + len(_SPECIAL) for i in encoding.ids] for encoding in self._encoder.encode_batch_fast(clean)
-        ]
+def token_bytes(vocabulary: Mapping[str, int]) -> dict[int, bytes]:
+    """Return the bytes of every id of a byte-level vocabulary; raise ValueError if it is none.
 
-    def decode(self, ids: Iterable[int]) -> str:
-        """Return the text of `ids`; special ids have none."""
-        return "".join(self.pieces(ids))
-
-    def pieces(self, ids: Iterable[int]) -> list[str]:
-        """Return each id's text; a character that spans ids belongs to the one that completes it."""
-        decoder = codecs.getincrementaldecoder("utf-8")("replace")
-        return [decoder.decode(self._bytes[i]) for i in ids]
-
-
-def _token_bytes(encoder: BytePairEncoder) -> list[bytes]:
-    """Return the bytes of every id; a special one has none."""
-    alphabet = _byte_alphabet()
-    vocabulary = encoder.get_vocab()
-    if sorted(vocabulary.values()) != list(range(len(vocabulary))):
-        raise ValueError("its ids have gaps")
-    if not alphabet.keys() >= set().union(*vocabulary):
-        raise ValueError("its tokens are not spelled in bytes")
-    tokens = sorted(vocabulary, key=vocabulary.__getitem__)
-    return [b""] * len(_SPECIAL) + [bytes(alphabet[c] for c in token) for token in tokens]
-
-
-def _byte_alphabet() -> dict[str, int]:
-    """The byte that each character of a byte-level token stands for (Radford et al. 2019, GPT-2)."""
+    Each character of such a token stands for a byte (Radford et al. 2019, GPT-2).
+    """
     printable = [*range(33, 127), *range(161, 173), *range(174, 256)]
     others = [byte for byte in range(256) if byte not in printable]
-    return {chr(byte): byte for byte in printable} | {chr(256 + i): byte for i, byte in enumerate(others)}
+    alphabet = {chr(byte): byte for byte in printable} | {chr(256 + i): byte for i, byte in enumerate(others)}
+    if not alphabet.keys() >= set().union(*vocabulary):
+        raise ValueError("its tokens are not spelled in bytes")
+    return {i: bytes(map(alphabet.__getitem__, token)) for token, i in vocabulary.items()}
