@@ -10,7 +10,7 @@ from torch.nn import functional as F
 
 from dllm_lsp.models.streams import AFTER, BEFORE, CANVAS, StreamsModel
 from dllm_lsp.training.batches import Batch
-from dllm_lsp.training.noise import IGNORED
+from dllm_lsp.training.head import weighted_cross_entropy
 
 
 class Losses(NamedTuple):
@@ -23,7 +23,7 @@ class Losses(NamedTuple):
 
 def losses(model: StreamsModel, batch: Batch) -> Losses:
     """Next-token loss on *before*, previous-token loss on *after*, diffusion loss on the canvases."""
-    documents, entries = batch.before.shape
+    entries = batch.before.shape[1]
     x = torch.cat(
         [
             model.embed(batch.before, BEFORE),
@@ -33,30 +33,23 @@ def losses(model: StreamsModel, batch: Batch) -> Losses:
         dim=1,
     )
     hidden = model.transformer(x, TrainingAttention(model, batch))
-    streams = hidden[:, : 2 * entries].reshape(documents * 2, entries, -1)
-    targets = torch.stack([batch.before, batch.after], dim=1).view(documents * 2, entries)
-    valid = torch.arange(entries, device=x.device) < batch.lengths.repeat_interleave(2)[:, None]
-    targets = targets.masked_fill(~valid, IGNORED)[:, 1:]
-    each = F.cross_entropy(
-        model.transformer.logits(streams[:, :-1]).flatten(0, 1).float(),
-        targets.flatten(),
-        ignore_index=IGNORED,
-        reduction="none",
-    ).view(documents, 2, -1)
-    count = (batch.lengths - 1).sum()
+    streams = hidden[:, : 2 * entries].unflatten(1, (2, entries))
+    following = torch.arange(entries - 1, device=x.device) < batch.lengths[:, None] - 1
     return Losses(
-        each[:, 0].sum() / count,
-        each[:, 1].sum() / count,
-        _canvas_loss(model, hidden[:, 2 * entries :], batch),
+        _mean_loss(model, streams[:, 0, :-1], batch.before[:, 1:], following.float()),
+        _mean_loss(model, streams[:, 1, :-1], batch.after[:, 1:], following.float()),
+        _mean_loss(model, hidden[:, 2 * entries :], batch.targets.flatten(1), batch.weights.flatten(1)),
     )
 
 
-def _canvas_loss(model: StreamsModel, hidden: Tensor, batch: Batch) -> Tensor:
-    learned = (batch.targets != IGNORED).flatten()
-    logits = model.transformer.logits(hidden.flatten(0, 1)[learned])
-    each = F.cross_entropy(logits.float(), batch.targets.flatten()[learned], reduction="none")
-    weights = batch.weights.flatten()[learned]
-    return (each * weights).sum() / weights.sum().clamp(min=1.0)
+def _mean_loss(model: StreamsModel, hidden: Tensor, targets: Tensor, weights: Tensor) -> Tensor:
+    """Return the weighted mean cross-entropy of targets [B, N] under hidden [B, N, width]; 0 without any weight."""
+    learned = weights.flatten().nonzero().squeeze(-1)
+    weights = weights.flatten()[learned]
+    loss = weighted_cross_entropy(
+        hidden.flatten(0, 1)[learned], model.transformer.embedding.weight, targets.flatten()[learned], weights
+    )
+    return loss / weights.sum().clamp(min=1.0)
 
 
 class TrainingAttention:
@@ -79,7 +72,7 @@ class TrainingAttention:
         to_after = (cell - model.config.reach - (seen_after - 1)).flatten(1)
         self.turn_to_before = rotation(to_before[:, None])  # [B, 1, H * C]
         self.turn_to_after = rotation(to_after[:, None])
-        self.visible = torch.cat(
+        visible = torch.cat(
             [
                 (count < seen_before)[:, :, None].expand(-1, -1, self.canvas, -1),
                 (count < seen_after)[:, :, None].expand(-1, -1, self.canvas, -1),
@@ -88,7 +81,7 @@ class TrainingAttention:
             dim=-1,
         )  # [B, H, C, 2N + C]
         # Where there is no hole: anything, so that the softmax is finite.
-        self.visible |= (batch.canvas_lengths == 0)[..., None, None]
+        self.hidden = ~(visible | (batch.canvas_lengths == 0)[..., None, None])
 
     def __call__(self, layer: int, query: Tensor, key: Tensor, value: Tensor) -> Tensor:
         """Attend in one layer; see `models.transformer.Attend`."""
@@ -111,6 +104,7 @@ class TrainingAttention:
         self, query: Tensor, keys: Tensor, values: Tensor, canvas_key: Tensor, canvas_value: Tensor
     ) -> Tensor:
         """Attend from the canvases [B, heads, H * C, D] to the streams [B, heads, 2, N, D] and to themselves."""
+        query = query * query.shape[-1] ** -0.5
         in_before, in_after = self.turn_to_before(query), self.turn_to_after(query)
         own_key, own_value = self._holes(self.turn_to_before(canvas_key)), self._holes(canvas_value)
         scores = torch.cat(
@@ -121,7 +115,8 @@ class TrainingAttention:
             ],
             dim=-1,
         )
-        scores = (scores * query.shape[-1] ** -0.5).masked_fill(~self.visible[:, None], float("-inf"))
+        # Unseen by autograd, which need not know: where the softmax is 0, so is its gradient.
+        scores.detach().masked_fill_(self.hidden[:, None], float("-inf"))
         shares = scores.softmax(-1).to(values.dtype).split([self.entries, self.entries, self.canvas], dim=-1)
         context = shares[0].flatten(2, 3) @ values[:, :, 0] + shares[1].flatten(2, 3) @ values[:, :, 1]
         mixed: Tensor = context + (shares[2] @ own_value).flatten(2, 3)

@@ -26,6 +26,7 @@ from dllm_lsp.models.tokenizer import Tokenizer
 from dllm_lsp.training.batches import Batch, BatchConfig, Batches
 from dllm_lsp.training.files import SourceFile
 from dllm_lsp.training.losses import Losses, losses
+from dllm_lsp.training.muon import Muon
 
 CONFIG, STATE = "config.json", "state.safetensors"
 
@@ -191,13 +192,11 @@ def below(tensors: dict[str, Tensor], prefix: str) -> dict[str, Tensor]:
 
 
 def _optimizers(model: StreamsModel, config: TrainingConfig) -> list[torch.optim.Optimizer]:
-    """Muon (Jordan et al. 2024) for the blocks' matrices, AdamW for embeddings and norms."""
+    """Muon for the blocks' matrices, AdamW for embeddings and norms."""
     matrices = [p for p in model.transformer.blocks.parameters() if p.ndim == 2]
     others = [p for p in model.parameters() if not any(p is matrix for matrix in matrices)]
     return [
-        torch.optim.Muon(
-            [{"params": matrices, "peak": config.matrix_rate}], weight_decay=config.weight_decay
-        ),
+        Muon([{"params": matrices, "peak": config.matrix_rate}], weight_decay=config.weight_decay),
         torch.optim.AdamW(
             [{"params": others, "peak": config.vector_rate}],
             betas=(0.9, 0.95),
