@@ -1,66 +1,119 @@
-"""The span being written: tokens, masks and how sure each token was when it was accepted."""
+"""The spans being written, a row each: tokens, masks, and how sure each token was when it was accepted."""
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from dataclasses import dataclass, replace
+from functools import lru_cache
 
 import torch
 from torch import Tensor
 
-from dllm_lsp.engine.policies import THRESHOLD, Policy
-from dllm_lsp.models.tokenizer import Tokenizer
+from dllm_lsp.engine.model import CanvasTokens
+from dllm_lsp.engine.policies import THRESHOLD, Policy, Proposals
 
 
-class Canvas(NamedTuple):
-    """A canvas after some step: ids [length], probability of each [length], and that of its end, 0 to 1.
+@dataclass(frozen=True, slots=True)
+class Canvas:
+    """Canvases after some step: ids and probabilities [rows, width], lengths and ends [rows].
 
-    A mask's probability is that of its best proposal so far. `end` is 0 while the canvas is as long as it began.
+    What lies behind a row's length is padding. A mask's probability is that of its best proposal so far; that of an
+    end is its *delete*'s, and 0 while the canvas is as long as it began.
     """
 
+    tokens: CanvasTokens
     ids: Tensor
     probability: Tensor
-    end: float
+    lengths: Tensor
+    end: Tensor
 
     @classmethod
-    def masked(cls, length: int, device: torch.device) -> Canvas:
-        """Return a canvas of nothing but masks."""
-        ids = torch.full((length,), Tokenizer.mask, device=device)
-        return cls(ids, torch.zeros(length, device=device), 0.0)
+    def masked(cls, tokens: CanvasTokens, lengths: Tensor) -> Canvas:
+        """Return canvases of nothing but masks, of `lengths` [rows]."""
+        shape, device = (len(lengths), int(lengths.max())), lengths.device
+        ids = torch.full(shape, tokens.mask, device=device)
+        nothing = torch.zeros(len(lengths), device=device)
+        return cls(tokens, ids, torch.zeros(shape, device=device), lengths, nothing)
+
+    @property
+    def open(self) -> Tensor:
+        """Where masks are left, [rows, width]."""
+        return self._inside & (self.ids == self.tokens.mask)
 
     @property
     def settled(self) -> bool:
-        """Whether no mask is left."""
-        return not bool((self.ids == Tokenizer.mask).any())
+        """Whether no row has a mask left."""
+        return not bool(self.open.any())
 
-    def step(self, probabilities: Tensor, policy: Policy, sure: float = THRESHOLD) -> Canvas:
-        """Commit what the policy accepts of one pass's probabilities [length, vocabulary].
+    def proposals(self, logits: Tensor, budget: int) -> Proposals:
+        """Return what logits [rows, width, vocabulary] propose for the masks.
 
-        A *delete* that is accepted takes everything to its right with it. One of at least `sure` is accepted
-        whatever the policy. Of the others only the leftmost mask's is put to the policy: its probability is that
-        of the text ending there, while one further to the right says no more than that the text ends somewhere
-        before, and the canvas would shrink to nothing, from the right, before a token is written.
+        What is forbidden is not proposed, nor is *expand* in rows that are `budget` long.
         """
-        best, proposal = probabilities.max(-1)
-        masked = self.ids == Tokenizer.mask
-        deleted = masked & (proposal == Tokenizer.delete)
-        cut = _first(deleted & (best >= sure), len(masked))
-        canvas = (
-            self if cut == len(masked) else Canvas(self.ids[:cut], self.probability[:cut], float(best[cut]))
+        logits = logits.float().index_fill(-1, _forbidden(self.tokens, logits.device), float("-inf"))
+        if self.tokens.expand is not None:
+            full = (self.lengths >= budget)[:, None]
+            logits[..., self.tokens.expand] = logits[..., self.tokens.expand].masked_fill(full, float("-inf"))
+        return Proposals.of(logits, self.open)
+
+    def step(self, proposals: Proposals, policy: Policy, sure: float = THRESHOLD) -> Canvas:
+        """Commit what the policy accepts, and change the lengths as *delete* and *expand* say.
+
+        A *delete* that is accepted takes the masks to its right with it, an *expand* becomes two masks (DreamOn: Wu
+        et al. 2025). Neither is accepted together with anything to its right, which was proposed for another place.
+
+        A *delete* of at least `sure` is accepted whatever the policy. Of the others only the leftmost mask's is put
+        to the policy: its probability is that of the text ending there, while one further to the right says no more
+        than that the text ends somewhere before, and the canvas would shrink to nothing, from the right, before
+        a token is written.
+        """
+        position = torch.arange(self.ids.shape[1], device=self.ids.device)
+        deletes = self._proposed(proposals, self.tokens.delete)
+        expands = self._proposed(proposals, self.tokens.expand)
+        cut = _first(deletes & (proposals.confidence >= sure))
+        leftmost = proposals.open & (proposals.open.cumsum(-1) == 1)
+        choice = proposals.open & (position < cut) & (leftmost | ~deletes)
+        accepted = policy(replace(proposals, open=choice))
+        accepted &= position <= _first(accepted & (deletes | expands))
+        cut = torch.minimum(cut, _first(accepted & deletes))
+        written = accepted & ~deletes & ~expands
+        ends = proposals.confidence.gather(-1, cut.clamp(max=len(position) - 1))
+        canvas = replace(
+            self,
+            ids=proposals.token.where(written, self.ids),
+            probability=proposals.confidence.where(proposals.open, self.probability),
+            end=torch.where(cut < len(position), ends, self.end[:, None])[:, 0],
         )
-        if cut == 0:
-            return canvas  # the hole is empty
-        best, proposal, masked, deleted = best[:cut], proposal[:cut], masked[:cut], deleted[:cut]
-        leftmost = masked & (masked.cumsum(-1) == 1)
-        accepted = policy(best * (masked & (leftmost | ~deleted)))
-        ids = torch.where(accepted, proposal, canvas.ids)
-        probability = torch.where(masked, best, canvas.probability)
-        end = _first(accepted & deleted, cut)
-        if end < cut:
-            return Canvas(ids[:end], probability[:end], float(best[end]))
-        return Canvas(ids, probability, canvas.end)
+        return canvas._resized(self._inside & (position < cut), accepted & expands)
+
+    def _resized(self, kept: Tensor, doubled: Tensor) -> Canvas:
+        """Return the rows with what is kept of them, some positions twice."""
+        count = kept.long() + doubled
+        lengths = count.sum(-1)
+        width = torch.arange(int(lengths.max()), device=lengths.device)
+        source = torch.searchsorted(count.cumsum(-1), width.expand(len(lengths), -1), right=True)
+        source = source.clamp(max=count.shape[1] - 1)
+        return replace(
+            self,
+            ids=self.ids.gather(-1, source),
+            probability=self.probability.gather(-1, source),
+            lengths=lengths,
+        )
+
+    @property
+    def _inside(self) -> Tensor:
+        return torch.arange(self.ids.shape[1], device=self.ids.device) < self.lengths[:, None]
+
+    def _proposed(self, proposals: Proposals, token: int | None) -> Tensor:
+        """Where this token is proposed for a mask; nowhere if there is no such token."""
+        return proposals.open & (proposals.token == (-1 if token is None else token))
 
 
-def _first(where: Tensor, otherwise: int) -> int:
-    """Return the first true position, or `otherwise`."""
-    found = where.nonzero()
-    return int(found[0]) if len(found) else otherwise
+@lru_cache(maxsize=8)
+def _forbidden(tokens: CanvasTokens, device: torch.device) -> Tensor:
+    return torch.tensor(tokens.forbidden, dtype=torch.long, device=device)
+
+
+def _first(where: Tensor) -> Tensor:
+    """Return each row's first true position [rows, 1], or the width."""
+    position = torch.arange(where.shape[1], device=where.device)
+    return position.where(where, where.shape[1]).amin(-1, keepdim=True)

@@ -1,40 +1,34 @@
-"""The denoising loop: a canvas of masks becomes code in a few passes, and every pass gives a draft."""
+"""The denoising loop: canvases of masks become code in a few passes, and every pass gives a draft."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 
-import torch
-from torch import Tensor
-
 from dllm_lsp.engine.canvas import Canvas
+from dllm_lsp.engine.model import Denoiser
 from dllm_lsp.engine.policies import Policy, everything
-
-Denoiser = Callable[[Tensor], Tensor]
-"""From canvas ids [length] to the probabilities of every position's tokens [length, vocabulary]."""
 
 
 def denoise(
     denoiser: Denoiser,
-    length: int,
+    canvas: Canvas,
     policy: Policy,
     *,
+    budget: int,
     passes: int,
     is_late: Callable[[], bool],
-    device: torch.device,
 ) -> Iterator[Canvas]:
-    """Yield the canvas after every step, at least one, the last one without masks.
+    """Yield the canvases after every step, at least one, the last ones without masks.
 
     In the last of `passes`, and once `is_late` says that the time is up, whatever is proposed is accepted, so
-    that a budget cuts confidence and not the text.
+    that a budget cuts confidence and not the text. No row grows beyond `budget` tokens.
     """
-    canvas = Canvas.masked(length, device)
     for number in range(max(1, passes)):
-        probabilities = denoiser(canvas.ids)
+        logits = denoiser(canvas.ids, canvas.lengths)
         if number + 1 >= passes or is_late():
-            canvas = canvas.step(probabilities, everything, sure=0.0)
+            canvas = canvas.step(canvas.proposals(logits, budget=0), everything, sure=0.0)
         else:
-            canvas = canvas.step(probabilities, policy)
+            canvas = canvas.step(canvas.proposals(logits, budget), policy)
         yield canvas
         if canvas.settled:
             return

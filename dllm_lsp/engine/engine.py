@@ -1,59 +1,47 @@
-"""Fills holes with a loaded model. Knows tokens and canvases; of editors nothing, of processes nothing."""
+"""Fills holes with a loaded model. Knows tokens and canvases; of editors nothing, of processes and networks nothing."""
 
 from __future__ import annotations
 
 import time
 from collections.abc import Generator
-from typing import NamedTuple
+from typing import Any
 
 import torch
-from torch import Tensor
 
+from dllm_lsp.engine.cache import ContextCache
 from dllm_lsp.engine.canvas import Canvas
-from dllm_lsp.engine.context import ContextCache, DocumentContext
 from dllm_lsp.engine.denoising import denoise
+from dllm_lsp.engine.loading import load_model
+from dllm_lsp.engine.model import Model
 from dllm_lsp.engine.policies import POLICIES
-from dllm_lsp.models.checkpoint import Checkpoint, load_checkpoint, resolve
-from dllm_lsp.models.streams import StreamsModel
+from dllm_lsp.models.checkpoint import resolve
 from dllm_lsp.models.tokenizer import Tokenizer
-from dllm_lsp.worker.messages import Hole, Limits, Piece
+from dllm_lsp.worker.messages import Draft, Hole, Infill, Infilled, Piece
 
 CHARACTERS_PER_TOKEN = 3
 """Of code, a little under the mean, so that a full window seldom has to be cut again."""
-
-Progress = tuple[int, tuple[Piece, ...]]
-"""A denoising step's number, from 1, and the canvas after it."""
-
-
-class Outcome(NamedTuple):
-    """A filled hole; the fields are those of `messages.Infilled`."""
-
-    pieces: tuple[Piece, ...]
-    end: float
-    steps: int
-    passes: int
-    encoded: int
-    milliseconds: float
 
 
 class Engine:
     """A model, its tokenizer, and what is cached of the documents it serves; used by one thread at a time."""
 
     def __init__(
-        self, checkpoint: Checkpoint, name: str, device: torch.device, policy: str = "threshold"
+        self,
+        model: Model[Any],
+        tokenizer: Tokenizer,
+        name: str,
+        device: torch.device,
+        policy: str = "threshold",
     ) -> None:
-        self._model, self._tokenizer = checkpoint
+        self._model, self._tokenizer, self._device = model, tokenizer, device
         self._policy = POLICIES[policy]
-        self._cache = ContextCache(self._model)
-        nameless = range(self._tokenizer.size, self._model.config.transformer.vocabulary)
-        self._forbidden = torch.tensor([*self._tokenizer.never_written, *nameless], device=device)
-        self._device = device
+        self._cache = ContextCache(model.context)
         self.model, self.device = name, str(device)
-        self.before = CHARACTERS_PER_TOKEN * self._model.config.before
-        self.after = CHARACTERS_PER_TOKEN * self._model.config.after
+        self.before = CHARACTERS_PER_TOKEN * model.before
+        self.after = CHARACTERS_PER_TOKEN * model.after
 
     @classmethod
-    def load(cls, model: str, device: str, threads: int) -> Engine:
+    def load(cls, model: str, device: str, threads: int, policy: str = "threshold") -> Engine:
         """Load "bundled" or a folder; `threads` 0 means one.
 
         Raises CheckpointError, or ValueError for a device that this machine has not.
@@ -61,74 +49,58 @@ class Engine:
         # So small a network gains nothing from a second thread, and loses much where the cores are busy.
         torch.set_num_threads(threads or 1)
         place = _device(device)
-        return cls(load_checkpoint(resolve(model), place), model, place)
+        return cls(*load_model(resolve(model), place), model, place, policy)
 
     @torch.inference_mode()
-    def infill(self, document: str, hole: Hole, limits: Limits) -> Generator[Progress, None, Outcome]:
+    def infill(self, request: Infill) -> Generator[Draft, None, Infilled]:
         """Fill the hole, yielding after every denoising step; closing the generator cancels.
 
-        `document` only says what the cache may hold already; the answer does not depend on it.
+        The document's name only says what the cache may hold already; the answer does not depend on it.
         """
-        began = time.monotonic()
-        context = self._cache.of(document)
-        encoded = [context.before.become(self._before(hole)), context.after.become(self._after(hole))]
-        length = min(max(limits.tokens, 1), self._model.config.reach)
-        denoiser = ContextDenoiser(self._model, context, length, self._forbidden)
-        ready = time.monotonic()
+        began, limits = time.monotonic(), request.limits
+        context = self._cache.of(request.document, request.hole.language)
+        encoded = context.become(*self._tokens(request.hole))
+        budget = min(max(limits.tokens, 1), self._model.canvas)
+        denoiser = self._model.denoiser([context], budget)
+        ready, steps = time.monotonic(), 0
 
         def is_late() -> bool:
             """Whether another pass, as long as the mean so far, would end after the budget."""
             now = time.monotonic()
-            return 1000 * (now - began + (now - ready) / denoiser.passes) > limits.milliseconds
+            return 1000 * (now - began + (now - ready) / (steps + 1)) > limits.milliseconds
 
-        steps = 0
-        drafts = denoise(
-            denoiser, length, self._policy, passes=limits.passes, is_late=is_late, device=self._device
-        )
+        canvas = Canvas.masked(self._model.tokens, torch.tensor([budget], device=self._device))
+        drafts = denoise(denoiser, canvas, self._policy, budget=budget, passes=limits.passes, is_late=is_late)
         for canvas in drafts:
             steps += 1
-            pieces = self._pieces(canvas)
-            yield steps, pieces
-        return Outcome(
+            pieces = self._pieces(canvas, 0)
+            yield Draft(id=request.id, step=steps, pieces=pieces)
+        return Infilled(
+            id=request.id,
             pieces=pieces,
-            end=canvas.end,
+            end=float(canvas.end[0]),
             steps=steps,
-            passes=steps + sum(count > 0 for count in encoded),
-            encoded=sum(encoded),
+            passes=steps + (encoded > 0),
+            encoded=encoded,
             milliseconds=1000 * (time.monotonic() - began),
         )
 
-    def _before(self, hole: Hole) -> list[int]:
-        ids = _near_end(self._tokenizer.encode(hole.before), self._model.config.before)
-        return [self._tokenizer.begin(hole.language), *ids]
+    def _tokens(self, hole: Hole) -> tuple[list[int], list[int]]:
+        """Return the code before and after, each cut at its far end to what the model can use."""
+        before = _near_end(self._tokenizer.encode(hole.before), self._model.before)
+        after = _near_end(self._tokenizer.encode(hole.after)[::-1], self._model.after)
+        return before, after[::-1]
 
-    def _after(self, hole: Hole) -> list[int]:
-        ids = self._tokenizer.encode(hole.after)[::-1]
-        return [self._tokenizer.begin(hole.language), *_near_end(ids, self._model.config.after)]
-
-    def _pieces(self, canvas: Canvas) -> tuple[Piece, ...]:
-        ids: list[int] = canvas.ids.tolist()
+    def _pieces(self, canvas: Canvas, row: int) -> tuple[Piece, ...]:
+        length = int(canvas.lengths[row])
+        ids: list[int] = canvas.ids[row, :length].tolist()
         texts = self._tokenizer.pieces(ids)
         return tuple(
-            Piece(None if i == Tokenizer.mask else text, probability)
-            for i, text, probability in zip(ids, texts, canvas.probability.tolist(), strict=True)
+            Piece(None if i == canvas.tokens.mask else text, probability)
+            for i, text, probability in zip(
+                ids, texts, canvas.probability[row, :length].tolist(), strict=True
+            )
         )
-
-
-class ContextDenoiser:
-    """A denoiser for one hole: its context assembled once, then a pass over the canvas at every call."""
-
-    def __init__(self, model: StreamsModel, context: DocumentContext, length: int, forbidden: Tensor) -> None:
-        self._model, self._forbidden = model, forbidden
-        self._before = context.before.store.length
-        self._context = model.assemble(context.before.store, context.after.store, length)
-        self.passes = 0
-
-    def __call__(self, ids: Tensor) -> Tensor:
-        """Return the probabilities [length, vocabulary] of a canvas [length]."""
-        self.passes += 1
-        logits = self._model.denoise(ids, self._before, self._context).float()
-        return logits.index_fill_(-1, self._forbidden, float("-inf")).softmax(-1)
 
 
 def _near_end(ids: list[int], limit: int) -> list[int]:

@@ -16,7 +16,7 @@ from dllm_lsp.suggest.candidate import first_line
 from dllm_lsp.suggest.finish import finish
 from dllm_lsp.suggest.suggestion import Suggestion
 from dllm_lsp.text.snapshot import Snapshot
-from dllm_lsp.worker.messages import Infilled, Limits
+from dllm_lsp.worker.messages import Infill, Infilled, Limits
 
 _Value = TypeVar("_Value")
 
@@ -77,8 +77,8 @@ def ask(engine: Engine, tokenizer: Tokenizer, place: OpenLine, limits: Limits) -
 def suggest(engine: Engine, snapshot: Snapshot, limits: Limits) -> tuple[Infilled, Suggestion | None]:
     """Return what an engine in this process writes at the cursor, and what of it would be shown."""
     hole = hole_at(snapshot, engine.before, engine.after)
-    outcome = _returned(engine.infill(snapshot.uri, hole, limits))
-    infilled = Infilled(id=0, **outcome._asdict())
+    request = Infill(id=0, document=snapshot.uri, method="evaluate", hole=hole, limits=limits)
+    infilled = _returned(engine.infill(request))
     return infilled, finish(snapshot, infilled, EVERYTHING)
 
 

@@ -14,6 +14,7 @@ from msgspec import json
 from tqdm import tqdm
 
 from dllm_lsp.engine.engine import Engine
+from dllm_lsp.engine.loading import load_model
 from dllm_lsp.engine.policies import POLICIES
 from dllm_lsp.evaluation.answers import Answer, ask
 from dllm_lsp.evaluation.figures import figures, gates
@@ -21,7 +22,7 @@ from dllm_lsp.evaluation.holes import Kind, open_lines
 from dllm_lsp.evaluation.options import add_engine_options, positive
 from dllm_lsp.evaluation.sources import read_sources
 from dllm_lsp.evaluation.tables import figures_table, gates_table
-from dllm_lsp.models.checkpoint import CheckpointError, load_checkpoint, resolve
+from dllm_lsp.models.checkpoint import CheckpointError, resolve
 from dllm_lsp.worker.messages import Limits
 
 
@@ -48,11 +49,11 @@ def _answers(options: argparse.Namespace) -> list[Answer]:
     torch.set_num_threads(options.threads)
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
     places = open_lines(read_sources(options.source), options.seed)
-    checkpoint = load_checkpoint(resolve(options.model), device)
-    engine = Engine(checkpoint, options.model, device, options.policy)
+    model, tokenizer = load_model(resolve(options.model), device)
+    engine = Engine(model, tokenizer, options.model, device, options.policy)
     limits = Limits(passes=options.passes, milliseconds=math.inf)
     bar = tqdm(islice(places, options.limit), total=options.limit, unit="place")
-    return [ask(engine, checkpoint.tokenizer, place, limits) for place in bar]
+    return [ask(engine, tokenizer, place, limits) for place in bar]
 
 
 def _parser() -> argparse.ArgumentParser:

@@ -12,7 +12,7 @@ from collections.abc import Callable, Generator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from itertools import count
-from typing import Any, Protocol
+from typing import Protocol
 
 from dllm_lsp.worker.channel import Channel
 from dllm_lsp.worker.log import log_path
@@ -21,11 +21,8 @@ from dllm_lsp.worker.messages import (
     Draft,
     Dropped,
     Failure,
-    Hole,
     Infill,
     Infilled,
-    Limits,
-    Piece,
     Ping,
     Pong,
     Status,
@@ -37,17 +34,6 @@ from dllm_lsp.worker.scheduler import Job, Scheduler
 logger = logging.getLogger(__name__)
 
 
-Progress = tuple[int, tuple[Piece, ...]]  # a denoising step's number, from 1, and the canvas after it
-
-
-class Outcome(Protocol):
-    """What denoising ends with."""
-
-    def _asdict(self) -> dict[str, Any]:
-        """Return the fields of `Infilled`, but for the id."""
-        ...
-
-
 class Engine(Protocol):
     """What the process needs of an engine; `before` and `after` are characters of context it can use."""
 
@@ -56,7 +42,7 @@ class Engine(Protocol):
     before: int
     after: int
 
-    def infill(self, document: str, hole: Hole, limits: Limits) -> Generator[Progress, None, Outcome]:
+    def infill(self, request: Infill) -> Generator[Draft, None, Infilled]:
         """Denoise, yielding after every step; closing the generator cancels."""
         ...
 
@@ -169,33 +155,32 @@ class Service:
         """Run one job on the engine's thread; nothing that it raises goes further than its own client."""
         request = job.request
         try:
-            with closing(engine.infill(request.document, request.hole, request.limits)) as steps:
-                outcome = self._denoise(steps, job)
+            with closing(engine.infill(request)) as steps:
+                infilled = self._denoise(steps, job)
             if job.dropped is not None:
                 return Dropped(request.id, job.dropped)
-            assert outcome is not None, "only a dropped job has none"
-            return Infilled(id=request.id, **outcome._asdict())
+            assert infilled is not None, "only a dropped job has none"
+            return infilled
         except Exception as error:
             logger.exception("a request failed")
             return Failure(request.id, _explain(error))
 
-    def _denoise(self, steps: Generator[Progress, None, Outcome], job: Job) -> Outcome | None:
-        """Return the outcome, or None as soon as the job is dropped."""
+    def _denoise(self, steps: Generator[Draft, None, Infilled], job: Job) -> Infilled | None:
+        """Return the filled hole, or None as soon as the job is dropped."""
         while job.dropped is None:
             try:
-                progress = next(steps)
+                draft = next(steps)
             except StopIteration as end:
                 return end.value  # type: ignore[no-any-return]
             if job.request.drafts or self._pings:
-                self._loop.call_soon_threadsafe(self._report, job, progress)
+                self._loop.call_soon_threadsafe(self._report, job, draft)
         return None
 
-    def _report(self, job: Job, progress: Progress) -> None:
+    def _report(self, job: Job, draft: Draft) -> None:
         """Pass a denoising step on, unless its reader is behind."""
         channel = self._channels.get(job.client)
         if job.request.drafts and channel is not None and not channel.is_crowded:
-            step, pieces = progress
-            channel.send(Draft(id=job.request.id, step=step, pieces=pieces))
+            channel.send(draft)
         self._answer_pings()
 
     def _answer_pings(self) -> None:

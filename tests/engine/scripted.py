@@ -7,24 +7,33 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
+from dllm_lsp.engine.model import CanvasTokens
+
 VOCABULARY = 50
+MASK, DELETE, EXPAND = 0, 1, 2
+TOKENS = CanvasTokens(mask=MASK, delete=DELETE, expand=EXPAND, forbidden=(MASK,))
+
+Wanted = Sequence[tuple[int, float]]
+"""An id and how sure, for each position."""
 
 
 class Scripted:
-    """Proposes `wanted` (id, confidence) for its positions; counts its passes and keeps the canvases it saw."""
+    """Proposes what it wants for each row's positions; counts its passes and keeps the canvases it saw."""
 
-    def __init__(self, wanted: Sequence[tuple[int, float]]) -> None:
+    def __init__(self, *wanted: Wanted) -> None:
         self.wanted = wanted
-        self.seen: list[list[int]] = []
+        self.seen: list[list[list[int]]] = []
 
-    def __call__(self, ids: Tensor) -> Tensor:
-        self.seen.append(ids.tolist())
-        return probabilities(self.wanted[: len(ids)])
+    def __call__(self, ids: Tensor, lengths: Tensor) -> Tensor:
+        self.seen.append([row[:length] for row, length in zip(ids.tolist(), lengths.tolist(), strict=True)])
+        return logits(*(row[: ids.shape[1]] for row in self.wanted))
 
 
-def probabilities(wanted: Sequence[tuple[int, float]]) -> Tensor:
-    rows = torch.zeros(len(wanted), VOCABULARY)
-    for row, (token, confidence) in zip(rows, wanted, strict=True):
-        row[:] = (1 - confidence) / (VOCABULARY - 1)
-        row[token] = confidence
-    return rows
+def logits(*wanted: Wanted) -> Tensor:
+    """Return logits whose softmax over what is not forbidden is as sure as wanted, shorter rows padded."""
+    result = torch.zeros(len(wanted), max(map(len, wanted)), VOCABULARY)
+    for row, proposals in zip(result, wanted, strict=True):
+        for position, (token, confidence) in zip(row, proposals, strict=False):
+            position[:] = (1 - confidence) / (VOCABULARY - 2)
+            position[token] = confidence
+    return result.log()

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Generator
 
-from dllm_lsp.engine.engine import Outcome, Progress
-from dllm_lsp.worker.messages import Hole, Limits, Piece
+from dllm_lsp.worker.messages import Draft, Hole, Infill, Infilled, Limits, Piece
 
 
 class WritingEngine:
@@ -17,9 +16,9 @@ class WritingEngine:
         self._text = text
         self.asked: list[tuple[str, Hole, Limits]] = []
 
-    def infill(self, document: str, hole: Hole, limits: Limits) -> Generator[Progress, None, Outcome]:
-        self.asked.append((document, hole, limits))
-        first, *others = self._text(hole).split(" ")
+    def infill(self, request: Infill) -> Generator[Draft, None, Infilled]:
+        self.asked.append((request.document, request.hole, request.limits))
+        first, *others = self._text(request.hole).split(" ")
         pieces = tuple(Piece(word, 0.9) for word in [first, *(f" {word}" for word in others)])
-        yield 1, pieces
-        return Outcome(pieces, end=0.8, steps=1, passes=2, encoded=5, milliseconds=1.0)
+        yield Draft(id=request.id, step=1, pieces=pieces)
+        return Infilled(id=request.id, pieces=pieces, end=0.8, steps=1, passes=2, encoded=5, milliseconds=1.0)

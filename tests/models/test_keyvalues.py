@@ -3,44 +3,56 @@ import torch
 
 from dllm_lsp.models.keyvalues import KeyValues
 
-LAYERS, HEADS, WIDTH = 2, 3, 4
+LAYERS, ROWS, HEADS, WIDTH = 2, 2, 3, 4
 
 
 def store(capacity: int) -> KeyValues:
-    return KeyValues(LAYERS, HEADS, capacity, WIDTH, dtype=torch.float32, device=torch.device("cpu"))
+    return KeyValues(LAYERS, ROWS, HEADS, capacity, WIDTH, dtype=torch.float32, device=torch.device("cpu"))
 
 
 def some(length: int) -> torch.Tensor:
     return torch.randn(LAYERS, HEADS, length, WIDTH)
 
 
-def test_it_grows_at_its_end_and_is_cut_there() -> None:
-    keys, values, more = some(3), some(3), some(2)
+def filled(*rows: torch.Tensor) -> KeyValues:
     kept = store(5)
-    kept.extend(keys, values)
-    kept.truncate(2)
-    kept.extend(more, more)
-    assert torch.equal(kept.keys, torch.cat([keys[:, :, :2], more], dim=2))
-    assert torch.equal(kept.values, torch.cat([values[:, :, :2], more], dim=2))
+    for row, keys in enumerate(rows):
+        kept.put(row, 0, keys, -keys)
+    kept.length = max(keys.shape[2] for keys in rows)
+    return kept
+
+
+def test_a_row_is_put_and_cut_at_its_end() -> None:
+    first, second = some(4), some(4)
+    kept = filled(first, second)
+    kept.truncate(3)
+    assert torch.equal(kept.keys, torch.stack([first, second], dim=1)[:, :, :, :3])
+    assert torch.equal(kept.values, -kept.keys)
+
+
+def test_a_shorter_row_is_padded_with_numbers() -> None:
+    assert filled(some(4), some(1)).keys.isfinite().all()
 
 
 def test_what_is_written_behind_its_end_is_seen_by_the_layer_alone() -> None:
-    keys, canvas = some(3), torch.randn(1, HEADS, 2, WIDTH)
-    kept = store(5)
-    kept.extend(keys, keys)
-    seen, _ = kept.write(1, 3, canvas, canvas)
-    assert torch.equal(seen, torch.cat([keys[1:2], canvas], dim=2))
+    first, second, canvas = some(3), some(3), torch.randn(ROWS, HEADS, 2, WIDTH)
+    kept = filled(first, second)
+    keys, values = kept.write(1, 3, canvas, canvas)
+    before = torch.stack([first[1], second[1]])
+    assert torch.equal(keys, torch.cat([before, canvas], dim=2))
+    assert torch.equal(values, torch.cat([-before, canvas], dim=2))
     assert kept.length == 3
-    assert torch.equal(kept.keys, keys)
 
 
 def test_nothing_is_written_beyond_it_or_kept_that_was_not_there() -> None:
-    kept = store(2)
+    kept, canvas = store(2), torch.zeros(ROWS, HEADS, 2, WIDTH)
     with pytest.raises(AssertionError):
-        kept.write(0, 1, torch.zeros(1, HEADS, 2, WIDTH), torch.zeros(1, HEADS, 2, WIDTH))
+        kept.write(0, 1, canvas, canvas)
+    with pytest.raises(AssertionError):
+        kept.put(0, 1, some(2), some(2))
     with pytest.raises(AssertionError):
         kept.truncate(1)
 
 
 def test_its_memory_is_known() -> None:
-    assert store(5).bytes == 2 * LAYERS * HEADS * 5 * WIDTH * 4
+    assert store(5).bytes == 2 * LAYERS * ROWS * HEADS * 5 * WIDTH * 4

@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from dllm_lsp.models.streams import AFTER, BEFORE, CANVAS, StreamsConfig, StreamsModel
+from dllm_lsp.models.streams import AFTER, BEFORE, CANVAS, Streams, StreamsConfig, StreamsModel
 from dllm_lsp.models.transformer import TransformerConfig
 from dllm_lsp.training.batches import Batch
 from dllm_lsp.training.losses import TrainingAttention
@@ -47,14 +47,16 @@ def training_logits(model: StreamsModel, batch: Batch) -> torch.Tensor:
 def cached_logits(
     model: StreamsModel, before: list[int], after: list[int], canvas: torch.Tensor, pieces: int = 1
 ) -> torch.Tensor:
-    streams = []
+    around = model.assemble([encoded(model, before, after, pieces)], len(canvas))
+    return model.denoise(canvas[None], torch.tensor([len(canvas)]), around)[0]
+
+
+def encoded(model: StreamsModel, before: list[int], after: list[int], pieces: int = 1) -> Streams:
+    streams = Streams(model.empty(1, 64), model.empty(1, 64))
     for role, ids in ((BEFORE, before), (AFTER, after)):
-        stream = model.empty_stream(64)
         for piece in filter(len, torch.tensor(ids).tensor_split(pieces)):
-            model.encode(piece, role, stream)
-        streams.append(stream)
-    context = model.assemble(*streams, canvas=len(canvas))
-    return model.denoise(canvas, streams[0].length, context)
+            model.encode(piece, role, streams[role])
+    return streams
 
 
 @torch.no_grad()
@@ -95,7 +97,7 @@ def test_a_canvas_padded_in_training_is_as_if_it_were_short(model: StreamsModel)
 @torch.no_grad()
 def test_a_stream_cut_and_grown_again_equals_a_fresh_one(model: StreamsModel) -> None:
     tokens = torch.randint(6, 50, (TEXT,))
-    stream, fresh = model.empty_stream(64), model.empty_stream(64)
+    stream, fresh = model.empty(1, 64), model.empty(1, 64)
     model.encode(tokens, BEFORE, stream)
     stream.truncate(7)
     model.encode(tokens[:5], BEFORE, stream)
@@ -116,3 +118,29 @@ def test_the_canvas_sees_both_streams_and_itself(model: StreamsModel) -> None:
         cached_logits(model, [5, 9, 9], [5, 8, 8], other),
     ]
     assert all(not torch.allclose(logits[0], each[0]) for each in changed)
+
+
+@torch.no_grad()
+def test_rows_of_a_batch_are_as_if_each_were_alone(model: StreamsModel) -> None:
+    """Contexts and canvases of different lengths, one context serving two rows."""
+    contexts = [([5, 9, 10, 11], [5]), ([5], [5, 8, 7]), ([5, 12], [5, 6, 6, 6, 6])]
+    places, lengths = [0, 1, 2, 1], [5, 3, 1, 4]
+    streams = [encoded(model, *context) for context in contexts]
+    canvases = torch.randint(0, 50, (len(places), CANVAS_SIZE))
+    around = model.assemble([streams[place] for place in places], CANVAS_SIZE + 2)
+    for _ in range(2):  # the second pass finds the first one's canvas
+        logits = model.denoise(canvases, torch.tensor(lengths), around)
+        for row, (place, length) in enumerate(zip(places, lengths, strict=True)):
+            alone = cached_logits(model, *contexts[place], canvases[row, :length])
+            torch.testing.assert_close(logits[row, :length], alone, rtol=1e-4, atol=1e-4)
+        canvases = canvases.flip(1)
+
+
+@torch.no_grad()
+def test_reading_on_is_encoding_on(model: StreamsModel) -> None:
+    contexts, more = [[5, 9, 10], [5, 7, 8, 9, 9]], torch.randint(6, 50, (2, 4))
+    streams = [encoded(model, before, [5]).before for before in contexts]
+    last = torch.tensor([[before[-1]] for before in contexts])
+    states = model.read_on(streams, torch.cat([last, more], dim=1))
+    for stream, tokens, state in zip(streams, more, states[:, 1:], strict=True):
+        torch.testing.assert_close(state, model.encode(tokens, BEFORE, stream), rtol=1e-4, atol=1e-4)

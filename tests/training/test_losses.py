@@ -5,7 +5,7 @@ import torch
 from tiny_model import SOURCE, tiny_model, tiny_tokenizer
 from torch.nn.functional import cross_entropy
 
-from dllm_lsp.models.streams import AFTER, BEFORE
+from dllm_lsp.models.streams import AFTER, BEFORE, Streams
 from dllm_lsp.training.batches import Batch, BatchConfig, Batches
 from dllm_lsp.training.files import SourceFile
 from dllm_lsp.training.losses import losses
@@ -27,7 +27,7 @@ def batch() -> Batch:
 def stream_losses(batch: Batch, role: int) -> torch.Tensor:
     each = []
     for ids, length in zip((batch.before, batch.after)[role], batch.lengths.tolist(), strict=True):
-        hidden = MODEL.encode(ids[:length], role, MODEL.empty_stream(length))
+        hidden = MODEL.encode(ids[:length], role, MODEL.empty(1, length))
         logits = MODEL.transformer.logits(hidden[:-1])
         each.append(cross_entropy(logits, ids[1:length], reduction="none"))
     return torch.cat(each).mean()
@@ -38,11 +38,11 @@ def canvas_loss(batch: Batch) -> torch.Tensor:
     for row, column in batch.canvas_lengths.nonzero().tolist():
         size = int(batch.canvas_lengths[row, column])
         seen = batch.visible[row, column].tolist()
-        stores = [MODEL.empty_stream(60), MODEL.empty_stream(60)]
+        stores = Streams(MODEL.empty(1, 60), MODEL.empty(1, 60))
         for role, ids in ((BEFORE, batch.before), (AFTER, batch.after)):
             MODEL.encode(ids[row, : seen[role]], role, stores[role])
-        context = MODEL.assemble(stores[0], stores[1], size)
-        logits = MODEL.denoise(batch.canvas[row, column, :size], stores[0].length, context)
+        canvas = batch.canvas[row, column, None, :size]
+        [logits] = MODEL.denoise(canvas, torch.tensor([size]), MODEL.assemble([stores], size))
         targets, weights = batch.targets[row, column, :size], batch.weights[row, column, :size]
         total = (
             total + (cross_entropy(logits, targets, reduction="none", ignore_index=IGNORED) * weights).sum()
@@ -59,6 +59,6 @@ def test_every_loss_is_the_mean_over_what_is_there(batch: Batch) -> None:
 
 def test_a_batch_without_holes_has_no_canvas_loss(batch: Batch) -> None:
     empty = batch._replace(
-        canvas_lengths=torch.zeros_like(batch.canvas_lengths), targets=torch.full_like(batch.targets, IGNORED)
+        canvas_lengths=torch.zeros_like(batch.canvas_lengths), weights=torch.zeros_like(batch.weights)
     )
     assert losses(MODEL, empty).canvas == 0

@@ -9,21 +9,11 @@ import os
 import sys
 import time
 from collections.abc import Generator
-from typing import NamedTuple
 
 from dllm_lsp.worker import process
-from dllm_lsp.worker.messages import Hole, Limits, Piece
+from dllm_lsp.worker.messages import Draft, Infill, Infilled, Piece
 
 STEP_SECONDS = 0.02
-
-
-class Outcome(NamedTuple):
-    pieces: tuple[Piece, ...]
-    end: float
-    steps: int
-    passes: int
-    encoded: int
-    milliseconds: float
 
 
 class FakeEngine:
@@ -33,23 +23,25 @@ class FakeEngine:
         self.before = 4000
         self.after = 1000
 
-    def infill(
-        self, document: str, hole: Hole, limits: Limits
-    ) -> Generator[tuple[int, tuple[Piece, ...]], None, Outcome]:
+    def infill(self, request: Infill) -> Generator[Draft, None, Infilled]:
+        document, passes = request.document, request.limits.passes
         if "error" in document:
             raise ValueError("this hole cannot be filled")
         if "defect" in document:
             raise KeyError("surprise")
         if "memory" in document:
             raise MemoryError
-        pieces = (Piece(hole.before.upper(), 0.5),)
+        pieces = (Piece(request.hole.before.upper(), 0.5),)
         if "hang" in document:
-            yield (1, pieces)
+            yield Draft(id=request.id, step=1, pieces=pieces)
             time.sleep(3600)
-        for step in range(1, limits.passes + 1):
+        for step in range(1, passes + 1):
             time.sleep(STEP_SECONDS * 10 if "slow" in document else STEP_SECONDS)
-            yield (step, pieces if "huge" not in document else (Piece("x" * 200_000, 1.0),))
-        return Outcome(pieces, 0.75, limits.passes, limits.passes, encoded=3, milliseconds=1.5)
+            shown = (Piece("x" * 200_000, 1.0),) if "huge" in document else pieces
+            yield Draft(id=request.id, step=step, pieces=shown)
+        return Infilled(
+            id=request.id, pieces=pieces, end=0.75, steps=passes, passes=passes, encoded=3, milliseconds=1.5
+        )
 
 
 def load(model: str, device: str, threads: int) -> FakeEngine:

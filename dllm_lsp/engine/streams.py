@@ -1,0 +1,142 @@
+"""The bundled architecture behind the engine's protocols: exact contexts that grow and are cut at their near ends.
+
+A stream's tokens see only those before them, so whatever prefix of it still stands is as good as fresh.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor
+
+from dllm_lsp.engine.model import CanvasTokens
+from dllm_lsp.models.streams import AFTER, BEFORE, Streams, StreamsModel
+from dllm_lsp.models.tokenizer import Tokenizer
+
+FIT = 8
+"""How many tokens behind a hole are looked at to judge what was written into it."""
+
+
+class Stream:
+    """One side of a hole: the tokens that were encoded, far end first, and their keys and values."""
+
+    def __init__(self, network: StreamsModel, role: int, capacity: int) -> None:
+        self._network, self._role = network, role
+        self.ids: list[int] = []
+        self.store = network.empty(1, capacity)
+
+    def become(self, ids: list[int]) -> int:
+        """Encode what `ids` has beyond the prefix that both share; return how many tokens that were."""
+        shared = _shared_prefix(self.ids, ids)
+        fresh = ids[shared:]
+        self.ids = ids[:shared]  # if encoding fails, what is still said to be there is there
+        self.store.truncate(shared)
+        if fresh:
+            self._network.encode(torch.tensor(fresh, device=self._network.device), self._role, self.store)
+        self.ids = ids
+        return len(fresh)
+
+
+class StreamsContext:
+    """Both streams of a document, each begun with the language's token `begin`."""
+
+    def __init__(self, network: StreamsModel, begin: int) -> None:
+        self._begin = begin
+        self._before = Stream(network, BEFORE, network.config.before + 1)
+        self._after = Stream(network, AFTER, network.config.after + 1)
+
+    @property
+    def bytes(self) -> int:
+        """The memory both take."""
+        return self._before.store.bytes + self._after.store.bytes
+
+    @property
+    def last(self) -> int:
+        """The token before the hole."""
+        return self._before.ids[-1]
+
+    def behind(self, count: int) -> list[int]:
+        """Return up to `count` tokens after the hole, in reading order."""
+        return self._after.ids[:0:-1][:count]
+
+    @property
+    def streams(self) -> Streams:
+        """What is encoded."""
+        return Streams(self._before.store, self._after.store)
+
+    def become(self, before: list[int], after: list[int]) -> int:
+        """Hold the code on both sides of a hole, in reading order; return how many tokens were encoded for it."""
+        begin = [self._begin]
+        return self._before.become(begin + before) + self._after.become(begin + after[::-1])
+
+
+class StreamsDenoiser:
+    """A pass over canvases between contexts that were laid side by side once."""
+
+    def __init__(self, network: StreamsModel, contexts: Sequence[StreamsContext], canvas: int) -> None:
+        self._network = network
+        self._around = network.assemble([context.streams for context in contexts], canvas)
+
+    def __call__(self, ids: Tensor, lengths: Tensor) -> Tensor:
+        """Return the logits [rows, canvas, vocabulary] of canvases [rows, canvas]; see `model.Denoiser`."""
+        return self._network.denoise(ids, lengths, self._around)
+
+
+class StreamsInfilling:
+    """A network of context streams as the engine sees it; see `model.Model`."""
+
+    def __init__(self, network: StreamsModel, tokenizer: Tokenizer) -> None:
+        self._network, self._tokenizer = network, tokenizer
+        nameless = range(tokenizer.size, network.config.transformer.vocabulary)
+        self.tokens = CanvasTokens(
+            mask=Tokenizer.mask,
+            delete=Tokenizer.delete,
+            expand=None,
+            forbidden=(*tokenizer.never_written, *nameless),
+        )
+        self.before, self.after = network.config.before, network.config.after
+        self.canvas = network.config.reach
+
+    def context(self, language: str) -> StreamsContext:
+        """Return the empty context of a document in a language, by its LSP id."""
+        return StreamsContext(self._network, self._tokenizer.begin(language))
+
+    def denoiser(self, contexts: Sequence[StreamsContext], canvas: int) -> StreamsDenoiser:
+        """Return a denoiser for one row per context, of up to `canvas` positions."""
+        return StreamsDenoiser(self._network, contexts, canvas)
+
+    def fit(self, contexts: Sequence[StreamsContext], ids: Tensor, lengths: Tensor) -> Tensor:
+        """Return the mean log-probability of up to FIT tokens behind each hole, [rows], in nats; see `model.Model`.
+
+        They are read from left to right behind the canvas, which is read on behind the code before the hole: what
+        the network was trained to predict on that stream.
+        """
+        behind = [context.behind(FIT) for context in contexts]
+        rows = [
+            [context.last, *canvas[:length], *following]
+            for context, canvas, length, following in zip(
+                contexts, ids.tolist(), lengths.tolist(), behind, strict=True
+            )
+        ]
+        text = _padded(rows, ids.device)
+        hidden = self._network.read_on([context.streams.before for context in contexts], text)
+        place = lengths[:, None] + torch.arange(FIT, device=ids.device)
+        known = place + 1 < torch.tensor([[len(row)] for row in rows], device=ids.device)
+        place = place.clamp(max=text.shape[1] - 2)
+        seen = hidden.gather(1, place[..., None].expand(-1, -1, hidden.shape[-1]))
+        scores = self._network.transformer.logits(seen).float().log_softmax(-1)
+        scores = scores.gather(-1, text.gather(1, place + 1)[..., None])[..., 0]
+        return scores.where(known, 0.0).sum(-1) / known.sum(-1).clamp(min=1)
+
+
+def _shared_prefix(a: list[int], b: list[int]) -> int:
+    """Return how many tokens both begin with."""
+    length = min(len(a), len(b))
+    return next((i for i in range(length) if a[i] != b[i]), length)
+
+
+def _padded(rows: Sequence[Sequence[int]], device: torch.device) -> Tensor:
+    """Return rows of ids as one tensor, the shorter ones padded with 0."""
+    width = max(map(len, rows)) + 1
+    return torch.tensor([[*row, *[0] * (width - len(row))] for row in rows], device=device)
