@@ -69,7 +69,8 @@ class Engine:
             now = time.monotonic()
             return 1000 * (now - began + (now - ready) / (steps + 1)) > limits.milliseconds
 
-        canvas = Canvas.masked(self._model.tokens, torch.tensor([budget], device=self._device))
+        tokens = self._model.tokens.fixed if limits.exact else self._model.tokens
+        canvas = Canvas.masked(tokens, torch.tensor([budget], device=self._device))
         drafts = denoise(denoiser, canvas, self._policy, budget=budget, passes=limits.passes, is_late=is_late)
         for canvas in drafts:
             steps += 1

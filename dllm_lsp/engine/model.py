@@ -23,6 +23,12 @@ class CanvasTokens(NamedTuple):
     expand: int | None
     forbidden: tuple[int, ...]
 
+    @property
+    def fixed(self) -> CanvasTokens:
+        """The same for canvases that keep their lengths: what would change one is never written."""
+        changing = tuple(token for token in (self.delete, self.expand) if token is not None)
+        return CanvasTokens(self.mask, None, None, (*self.forbidden, *changing))
+
 
 class Context(Protocol):
     """What a model has encoded of one document, kept between requests."""

@@ -10,7 +10,7 @@ from typing import Literal
 
 from msgspec import Struct, msgpack
 
-VERSION = 1
+VERSION = 2
 HEADER_BYTES = 4
 MAX_FRAME_BYTES = 16 * 1024 * 1024
 
@@ -27,9 +27,13 @@ class Hole(Struct, frozen=True):
 
 
 class Limits(Struct, frozen=True, kw_only=True):
-    """What one request may cost: canvas size in tokens, network passes, wall-clock milliseconds."""
+    """What one request may cost: canvas size in tokens, network passes, wall-clock milliseconds.
+
+    With `exact` the canvas keeps its size: as many tokens are written as it has.
+    """
 
     tokens: int = 32
+    exact: bool = False
     passes: int = 32
     milliseconds: float = 200.0
 
