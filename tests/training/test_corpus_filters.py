@@ -2,7 +2,7 @@
 
 import pytest
 
-from dllm_lsp.training.corpus.filters import readable, refuse_foreign, refuse_poor
+from dllm_lsp.training.corpus.filters import is_test, language_of, readable, refuse_foreign, refuse_poor
 from dllm_lsp.training.corpus.licenses import RefusedError
 
 ORDINARY = '''"""Distances between points."""
@@ -18,7 +18,20 @@ def distance(first, second):
 '''
 
 
+SCRIPT = """import { hypot } from "./math";
+
+// The distance between two points of the same dimension.
+export function distance(first, second) {
+  if (first.length !== second.length) {
+    throw new RangeError("points differ in dimension");
+  }
+  return hypot(...first.map((value, index) => value - second[index]));
+}
+"""
+
+
 def test_ordinary_code_passes():
+    refuse_poor("geometry/distance.js", SCRIPT)
     refuse_poor("geometry/distance.py", ORDINARY)
 
 
@@ -35,6 +48,14 @@ def test_ordinary_code_passes():
         ("a.py", "x = 1\n", "too small"),
         ("a.py", ORDINARY * 1000, "too large"),
         ("a.py", ORDINARY + "print 'two'\n", "does not parse"),
+        ("a/locale/de/formats.py", ORDINARY, "translations"),
+        ("a/generated/b.ts", SCRIPT, "generated"),
+        ("dist/a.js", SCRIPT, "built"),
+        ("a.min.js", SCRIPT, "built"),
+        ("a.d.ts", SCRIPT, "built"),
+        ("a.js", 'Object.defineProperty(exports, "__esModule", { value: true });\n' + SCRIPT, "built"),
+        ("a.mjs", SCRIPT + "//# sourceMappingURL=a.mjs.map\n", "built"),
+        ("a.js", SCRIPT + "x".ljust(600, "x"), "long lines"),
     ],
 )
 def test_poor_files_are_refused_with_the_reason(path, text, reason):
@@ -67,3 +88,26 @@ def test_text_has_one_kind_of_line_end_and_no_mark_of_encoding():
 def test_what_is_not_utf8_text_is_refused(content):
     with pytest.raises(RefusedError, match="not"):
         readable(content)
+
+
+@pytest.mark.parametrize(
+    ("path", "language"),
+    [("a.py", "python"), ("a/b.mjs", "javascript"), ("a.jsx", "javascript"), ("A.TSX", "typescript")],
+)
+def test_the_suffix_tells_the_language(path, language):
+    assert language_of(path) == language
+
+
+def test_what_is_no_code_is_refused():
+    with pytest.raises(RefusedError, match="no code"):
+        language_of("a/README.md")
+
+
+@pytest.mark.parametrize("path", ["a/tests/b.py", "test_a.py", "a/conftest.py", "a/b.test.ts", "a/b_test.py"])
+def test_tests_are_known_by_their_names(path):
+    assert is_test(path)
+
+
+@pytest.mark.parametrize("path", ["a/testament.py", "latest.py", "contest/a.py", "a/inspect.js"])
+def test_other_code_is_no_test(path):
+    assert not is_test(path)

@@ -8,10 +8,12 @@ from importlib.metadata import PathDistribution
 import numpy as np
 import pytest
 
-from dllm_lsp.training.corpus import command
+from dllm_lsp.training.corpus import command, packages
 from dllm_lsp.training.corpus.gather import Corpus
 from dllm_lsp.training.corpus.licenses import RefusedError
+from dllm_lsp.training.corpus.packages import Packages
 from dllm_lsp.training.corpus.sources import Source, installed_source, pinned_wheel
+from dllm_lsp.training.files import read_files
 
 EVALUATED = """def longest_run(values, limit):
     best = current = 0
@@ -63,6 +65,11 @@ def corpus_in(folder, excluded=(), cap=10**6):
     return Corpus(folder, np.array(excluded, dtype=np.uint64), frozenset({"starlette"}), cap)
 
 
+def listed(train, heldout=(), npm=()):
+    python = {"train": list(train), "heldout": list(heldout)}
+    return Packages(python, {"train": list(npm), "heldout": []}, frozenset())
+
+
 def rows(file):
     return [json.loads(line) for line in file.read_text(encoding="utf-8").splitlines()]
 
@@ -73,14 +80,14 @@ def paths(file):
 
 def test_two_runs_write_the_same_bytes(tmp_path, monkeypatch):
     monkeypatch.setattr(command, "standard_library", lambda: iter(()))
-    cache = tmp_path / "wheels"
+    cache = tmp_path / "downloads" / "wheels"
     write_wheel(cache, "one==1.0", {f"one/m{n}.py": module(n) for n in range(5)} | {"one/data.txt": "no"})
     write_wheel(cache, "two==2.0", {"two/a.py": module(1), "two/b.py": module(7)})
     write_wheel(cache, "three==3.0", {"three/a.py": module(8)}, "License: GPLv3")
-    packages = command.Packages(("one==1.0", "three==3.0"), ("two==2.0",), frozenset())
+    plan = list(listed(["one==1.0", "three==3.0"], ["two==2.0"]).plan(tmp_path / "downloads", True, False))
     for run in ("first", "second"):
         with corpus_in(tmp_path / run) as corpus:
-            refused = command.gather(corpus, packages, cache, with_installed=False)
+            refused = command.gather(corpus, plan)
         assert list(refused) == ["three==3.0"]
         assert "GPL" in refused["three==3.0"]
     for name in ("train.jsonl", "heldout.jsonl", "manifest.jsonl"):
@@ -95,8 +102,10 @@ def test_the_manifest_says_what_each_source_gave(tmp_path):
     with corpus_in(tmp_path) as corpus:
         corpus.add(source, "train")
     assert rows(tmp_path / "train.jsonl") == [
-        {"path": "one==1.0/one/a.py", "language": "python", "text": module(1)}
+        {"path": "one==1.0/one/a.py", "package": "one==1.0", "language": "python", "text": module(1)}
     ]
+    (file,) = read_files(tmp_path / "train.jsonl")
+    assert file.path_in_package == "one/a.py"
     (entry,) = rows(tmp_path / "manifest.jsonl")
     assert entry["bytes"] == len(module(1).encode())
     assert (entry["name"], entry["license"], entry["split"], entry["files"]) == ("one", "MIT", "train", 1)
@@ -186,19 +195,62 @@ def test_an_installed_distribution_without_a_clear_license_is_refused(tmp_path):
 def test_a_wheel_is_identified_by_its_archive(tmp_path):
     write_wheel(tmp_path / "a", "one==1.0", {"one.py": module(1)})
     write_wheel(tmp_path / "b", "one==1.0", {"one.py": module(2)})
-    first, second = pinned_wheel("one==1.0", tmp_path / "a"), pinned_wheel("one==1.0", tmp_path / "b")
+    first, second = (pinned_wheel("one==1.0", tmp_path / cache, offline=True) for cache in "ab")
     assert first.license == "MIT"
     assert first.files == {"one.py": module(1).encode()}
     assert len(first.sha256) == 64
     assert first.sha256 != second.sha256
 
 
+def test_what_was_not_downloaded_is_refused_offline(tmp_path):
+    with pytest.raises(RefusedError, match="not downloaded"):
+        pinned_wheel("one==1.0", tmp_path, offline=True)
+
+
+def test_installed_packages_join_and_stand_in_for_wheels_that_are_missing(tmp_path, monkeypatch):
+    here = []
+    for number, name in enumerate(["one", "other", "measured", "wheeled"]):
+        info = tmp_path / "site" / f"{name}-9.dist-info"
+        info.mkdir(parents=True)
+        (tmp_path / "site" / f"{name}.py").write_text(module(number))
+        (info / "METADATA").write_text(f"Name: {name}\nVersion: 9\nLicense: MIT\n")
+        (info / "RECORD").write_text(f"{name}.py,,\n")
+        here.append(PathDistribution(info))
+    monkeypatch.setattr(packages, "installed", lambda: here)
+    monkeypatch.setattr(command, "standard_library", lambda: iter(()))
+    write_wheel(tmp_path / "wheels", "wheeled==1.0", {"wheeled/a.py": module(9)})
+    plan = list(
+        listed(["one==1.0", "wheeled==1.0", "absent==1.0"], ["measured==1.0"]).plan(tmp_path, True, True)
+    )
+    with corpus_in(tmp_path) as corpus:
+        refused = command.gather(corpus, plan)
+    assert refused == {"absent==1.0": "not downloaded"}
+    assert paths(tmp_path / "train.jsonl") == [
+        "one==9/one.py",
+        "wheeled==1.0/wheeled/a.py",
+        "other==9/other.py",
+    ]
+    assert paths(tmp_path / "heldout.jsonl") == ["measured==9/measured.py"]
+
+
+def test_tests_come_last_so_that_a_cap_meets_them_first(tmp_path):
+    files = {f"one/tests/test_{n}.py": module(n).encode() for n in range(5)} | {
+        "one/a.py": module(9).encode()
+    }
+    with corpus_in(tmp_path, cap=len(module(9).encode()) + 10) as corpus:
+        corpus.add(Source("one", "1.0", "MIT", "", files), "train")
+    assert paths(tmp_path / "train.jsonl") == ["one==1.0/one/a.py"]
+
+
 def test_the_committed_list_is_sound():
-    packages = command.Packages.read(command._PACKAGES)
-    pins = packages.train + packages.heldout
-    assert len(packages.names) == len(pins), "a package is listed twice or in both splits"
-    assert all(pin.count("==") == 1 for pin in pins)
-    assert packages.names.isdisjoint(packages.forbidden)
+    packages = Packages.read(command._PACKAGES)
+    for registry in (packages.python, packages.npm):
+        pins = registry["train"] + registry["heldout"]
+        names = {pin.partition("==")[0] for pin in pins}
+        assert len(names) == len(pins), "a package is listed twice or in both splits"
+        assert all(pin.count("==") == 1 for pin in pins)
+        assert names.isdisjoint(packages.forbidden)
+    assert len(packages.python["heldout"]) >= 7
 
 
 def test_the_metadata_of_a_copied_package_does_not_count(tmp_path):
@@ -206,7 +258,7 @@ def test_the_metadata_of_a_copied_package_does_not_count(tmp_path):
     files = {"one.py": module(1), "a_vendor/inner-2.dist-info/METADATA": inner}
     write_wheel(tmp_path, "one==1.0", files, "License-Expression: GPL-3.0-only")
     with pytest.raises(RefusedError, match="GPL"):
-        pinned_wheel("one==1.0", tmp_path)
+        pinned_wheel("one==1.0", tmp_path, offline=True)
 
 
 def test_a_broken_wheel_is_refused_and_named(tmp_path):
@@ -214,7 +266,7 @@ def test_a_broken_wheel_is_refused_and_named(tmp_path):
     folder.mkdir()
     (folder / "one-1.0-py3-none-any.whl").write_bytes(b"half a download")
     with pytest.raises(RefusedError, match=r"one-1\.0-py3-none-any\.whl"):
-        pinned_wheel("one==1.0", tmp_path)
+        pinned_wheel("one==1.0", tmp_path, offline=True)
 
 
 @pytest.mark.parametrize("content", [None, "not json\n", '{"question": "?"}\n'])

@@ -5,53 +5,24 @@ from __future__ import annotations
 import argparse
 import gzip
 import json
-import tomllib
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
-from functools import partial
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
 from tqdm import tqdm
 
-from dllm_lsp.training.corpus.gather import Corpus, Entry, Split
+from dllm_lsp.models.tokenizer import Tokenizer
+from dllm_lsp.training.corpus import report
+from dllm_lsp.training.corpus.gather import Corpus
 from dllm_lsp.training.corpus.licenses import RefusedError
+from dllm_lsp.training.corpus.packages import Packages, Step
 from dllm_lsp.training.corpus.shingles import telling_shingles
-from dllm_lsp.training.corpus.sources import (
-    Source,
-    canonical,
-    installed,
-    installed_source,
-    pinned_wheel,
-    standard_library,
-)
+from dllm_lsp.training.corpus.sources import canonical, standard_library
 
 _PACKAGES = Path(__file__).parents[1] / "packages.toml"
 _EXCLUDED = Path(__file__).parents[1] / "evaluation_shingles.npy"
+_TOKENIZER = Path(__file__).parents[2] / "models" / "bundled" / "tokenizer.json"
 _PROGRAM_FIELDS = (("prompt", "canonical_solution", "suffix"), ("buggy_program",), ("solution",))
-
-
-@dataclass(frozen=True, slots=True)
-class Packages:
-    """The hand-written list: pins ("name==version") of each split and the names that may never appear."""
-
-    train: tuple[str, ...]
-    heldout: tuple[str, ...]
-    forbidden: frozenset[str]
-
-    @classmethod
-    def read(cls, file: Path) -> Packages:
-        """The list in the TOML file `file`."""
-        table = tomllib.loads(file.read_text(encoding="utf-8"))
-        python = table["python"]
-        return cls(
-            tuple(python["train"]), tuple(python["heldout"]), frozenset(map(canonical, table["forbidden"]))
-        )
-
-    @property
-    def names(self) -> frozenset[str]:
-        """The canonical names of all pins."""
-        return frozenset(canonical(pin.split("==")[0]) for pin in self.train + self.heldout)
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -70,41 +41,30 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
 
 def _gather_all(options: argparse.Namespace) -> None:
-    packages = Packages.read(_PACKAGES)
+    packages, tokenizer = Packages.read(_PACKAGES), Tokenizer.load(_TOKENIZER)
     cap = int(options.source_megabytes * 1e6)
+    plan = list(packages.plan(options.out, options.offline, options.installed))
     with Corpus(options.out, np.load(_EXCLUDED, allow_pickle=False), packages.forbidden, cap) as corpus:
-        refused = gather(corpus, packages, options.out / "wheels", options.installed)
-    _report(corpus, refused)
-    if missing := [pin for pin in packages.train + packages.heldout if pin in refused]:
+        refused = gather(corpus, tqdm(plan, unit="package"))
+    for line in report.lines(corpus, refused, tokenizer):
+        print(line)
+    if not options.offline and (missing := [name for name in refused if "==" in name]):
         raise SystemExit(f"corpus: written, but without these listed packages: {', '.join(missing)}")
 
 
-def gather(corpus: Corpus, packages: Packages, cache: Path, with_installed: bool) -> dict[str, str]:
-    """Add every source to `corpus`, held-out packages last. Returns the refused sources with the reasons."""
+def gather(corpus: Corpus, plan: Iterable[Step]) -> dict[str, str]:
+    """Add the standard library and what is planned to `corpus`. Returns the refused sources with the reasons."""
     refused: dict[str, str] = {}
     for source in standard_library():
         corpus.add(source, "train", capped=source.name != "python")
-    for name, split, load in tqdm(_plan(packages, cache, with_installed), unit="package"):
+    for name, split, load in plan:
         try:
-            if canonical(name.split("==")[0]) in packages.forbidden:
+            if canonical(name.split("==")[0]) in corpus.forbidden:
                 raise RefusedError("forbidden")
             corpus.add(load(), split)
         except RefusedError as refusal:
             refused[name] = str(refusal)
     return refused
-
-
-def _plan(
-    packages: Packages, cache: Path, with_installed: bool
-) -> list[tuple[str, Split, Callable[[], Source]]]:
-    """What to load, for which split and how; train first, so that duplicates leave the held-out split."""
-    plan: list[tuple[str, Split, Callable[[], Source]]] = []
-    plan += [(pin, "train", partial(pinned_wheel, pin, cache)) for pin in packages.train]
-    if with_installed:
-        others = (each for each in installed() if canonical(each.name) not in packages.names)
-        plan += [(each.name, "train", partial(installed_source, each)) for each in others]
-    plan += [(pin, "heldout", partial(pinned_wheel, pin, cache)) for pin in packages.heldout]
-    return plan
 
 
 def hash_evaluation(files: Sequence[Path], target: Path) -> None:
@@ -127,24 +87,6 @@ def _programs(file: Path) -> Iterator[str]:
                 yield "".join(row[field] for field in fields)
 
 
-def _report(corpus: Corpus, refused: dict[str, str]) -> None:
-    for name, reason in refused.items():
-        print(f"refused {name}: {reason}")
-    for entry in sorted(corpus.entries, key=lambda entry: -entry.bytes):
-        print(
-            f"{entry.bytes / 1e6:8.2f} MB {entry.files:6} files  {entry.split:8} {entry.name} {entry.version}"
-        )
-    for reason, count in corpus.dropped.most_common():
-        print(f"{count:8} files dropped: {reason}")
-    for split in ("train", "heldout"):
-        _report_total(split, [entry for entry in corpus.entries if entry.split == split])
-
-
-def _report_total(split: str, entries: Sequence[Entry]) -> None:
-    files, size = sum(entry.files for entry in entries), sum(entry.bytes for entry in entries)
-    print(f"{split}: {size / 1e6:.1f} MB in {files} files of {len(entries)} sources")
-
-
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="corpus", description=__doc__)
     action = parser.add_mutually_exclusive_group(required=True)
@@ -157,11 +99,12 @@ def _parser() -> argparse.ArgumentParser:
         help="hash these evaluation sets (JSON lines)",
     )
     parser.add_argument("--installed", action="store_true", help="add what is installed on this machine")
+    parser.add_argument("--offline", action="store_true", help="do without what was not downloaded before")
     parser.add_argument(
         "--source-megabytes",
         type=float,
-        default=2.5,
+        default=8.0,
         metavar="MB",
-        help="most text from one source (default: 2.5)",
+        help="most text from one source (default: 8)",
     )
     return parser

@@ -8,8 +8,22 @@ from __future__ import annotations
 import ast
 import re
 import warnings
+from pathlib import PurePosixPath
 
 from dllm_lsp.training.corpus.licenses import RefusedError
+
+LANGUAGES = {
+    ".py": "python",
+    ".js": "javascript",
+    ".mjs": "javascript",
+    ".cjs": "javascript",
+    ".jsx": "javascript",
+    ".ts": "typescript",
+    ".mts": "typescript",
+    ".cts": "typescript",
+    ".tsx": "typescript",
+}
+"""The language that each suffix tells, under its LSP language id (those with JSX under their language's)."""
 
 _SMALLEST = 200  # characters
 _LARGEST = 300_000  # characters
@@ -19,15 +33,37 @@ _HEAD = 1500  # characters at the start of a file in which generators leave thei
 _MOST_DATA = 0.5  # share of lines that hold nothing but literals
 
 _FOREIGN_FOLDERS = frozenset(
-    {"_vendor", "vendor", "vendored", "_vendored", "extern", "third_party", "_distutils"}
+    {"_vendor", "vendor", "vendored", "_vendored", "extern", "third_party", "thirdparty", "_distutils"}
+    | {"thirdparty_files", "node_modules"}
 )
-_GENERATED_NAME = re.compile(r"_pb2(_grpc)?\.pyi?$|(^|/)_version\.py$")
+_TRANSLATED_FOLDERS = frozenset({"locale", "locales", "i18n", "translations"})
+_BUILT_FOLDERS = frozenset({"dist", "build", "umd", "cjs", "esm", "es", "es6", "bundles", "min", "compiled"})
+_TEST_FOLDERS = frozenset({"test", "tests", "testing", "__tests__", "spec"})
+_TEST_NAME = re.compile(r"test_|conftest\.py$|.*(_test\.py|[.-](test|spec)\.[cm]?[jt]sx?)$")
+_GENERATED_NAME = re.compile(r"_pb2(_grpc)?\.pyi?$|(^|/)_version\.py$|_pb\.[jt]s$|(^|/)_?generated/")
 _GENERATED_MARK = re.compile(
     r"\bgenerated (by|from|with|using|file|code)\b|auto-?generated|automatically generated|"
     r"do not (edit|modify)|@generated|machine generated",
     re.IGNORECASE,
 )
+_BUILT_NAME = re.compile(r"\.d\.[cm]?ts$|[.-](min|bundle|umd)\.[cm]?js$")
+_BUILT_MARK = re.compile(
+    r"__esModule|__webpack_|_interopRequire|__awaiter\b|__importDefault|__extends =|_classCallCheck|"
+    r"_objectSpread|void 0;|# sourceMappingURL=|\btypeof define\b.*\bdefine\.amd\b"
+)
 _LITERAL_LINE = re.compile(r"""\s*(?:[bru]{0,2}["']|[-+]?\d|[\[\](){}][^a-zA-Z_]*$|[\[({]+[-\d"'])""")
+
+
+def is_code(path: str) -> bool:
+    """Whether the suffix of `path` tells a language that is gathered."""
+    return PurePosixPath(path).suffix.lower() in LANGUAGES
+
+
+def language_of(path: str) -> str:
+    """The language of the file `path`. Raises RefusedError when it is none that is gathered."""
+    if not is_code(path):
+        raise RefusedError("no code")
+    return LANGUAGES[PurePosixPath(path).suffix.lower()]
 
 
 def readable(content: bytes) -> str:
@@ -41,12 +77,19 @@ def readable(content: bytes) -> str:
     return text.replace("\r\n", "\n").replace("\r", "\n")
 
 
+def is_test(path: str) -> bool:
+    """Whether `path` is a test rather than what is tested."""
+    *folders, name = path.lower().split("/")
+    return not _TEST_FOLDERS.isdisjoint(folders) or bool(_TEST_NAME.match(name))
+
+
 def refuse_foreign(path: str, forbidden: frozenset[str]) -> None:
     """Raise RefusedError when `path` names a forbidden package or lies in a vendored copy.
 
     A vendored copy may have another license than the package that holds it.
     """
-    parts = path.removesuffix(".py").lower().split("/")
+    *folders, name = path.lower().split("/")
+    parts = [*folders, name.partition(".")[0]]
     if not _FOREIGN_FOLDERS.isdisjoint(parts):
         raise RefusedError("vendored")
     if not forbidden.isdisjoint(part.replace("_", "-") for part in parts):
@@ -54,9 +97,11 @@ def refuse_foreign(path: str, forbidden: frozenset[str]) -> None:
 
 
 def refuse_poor(path: str, text: str) -> None:
-    """Raise RefusedError, with the reason, when the Python file `path` is not ordinary hand-written code."""
+    """Raise RefusedError, with the reason, when the file `path` is not ordinary hand-written code."""
     if not _SMALLEST <= len(text) <= _LARGEST:
         raise RefusedError("too small or too large")
+    if not _TRANSLATED_FOLDERS.isdisjoint(path.lower().split("/")[:-1]):
+        raise RefusedError("translations")
     if _GENERATED_NAME.search(path) or _GENERATED_MARK.search(text[:_HEAD]):
         raise RefusedError("generated")
     lines = [line for line in text.split("\n") if line.strip()]
@@ -65,7 +110,10 @@ def refuse_poor(path: str, text: str) -> None:
         raise RefusedError("long lines")
     if sum(bool(_LITERAL_LINE.match(line)) for line in lines) > _MOST_DATA * len(lines):
         raise RefusedError("data table")
-    _refuse_unparsable(text)
+    if language_of(path) == "python":
+        _refuse_unparsable(text)
+    else:
+        _refuse_built(path, text)
 
 
 def _refuse_unparsable(text: str) -> None:
@@ -75,3 +123,10 @@ def _refuse_unparsable(text: str) -> None:
             ast.parse(text)
         except (SyntaxError, ValueError, RecursionError, MemoryError) as error:
             raise RefusedError("does not parse") from error
+
+
+def _refuse_built(path: str, text: str) -> None:
+    """Refuse what a compiler or a bundler made from the sources, which are to be learned from instead."""
+    in_built = not _BUILT_FOLDERS.isdisjoint(path.lower().split("/")[:-1])
+    if in_built or _BUILT_NAME.search(path) or _BUILT_MARK.search(text):
+        raise RefusedError("built from sources")

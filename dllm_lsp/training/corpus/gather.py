@@ -15,7 +15,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Literal, Self, TextIO
 
-from dllm_lsp.training.corpus.filters import readable, refuse_foreign, refuse_poor
+from dllm_lsp.training.corpus.filters import is_test, language_of, readable, refuse_foreign, refuse_poor
 from dllm_lsp.training.corpus.licenses import RefusedError
 from dllm_lsp.training.corpus.shingles import Hashes, Seen, shares_any, shingles
 from dllm_lsp.training.corpus.sources import Source
@@ -26,7 +26,7 @@ _FILES = ("train.jsonl", "heldout.jsonl", "manifest.jsonl")
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """One line of the manifest: what a source gave. `bytes` counts UTF-8 text."""
+    """One line of the manifest: what a source gave of one language. `bytes` counts UTF-8 text."""
 
     name: str
     version: str
@@ -74,26 +74,33 @@ class Corpus:
     def add(self, source: Source, split: Split, capped: bool = True) -> None:
         """Write the files of `source` that pass every rule, in an order that only its paths decide.
 
-        The order mixes the folders, so that a capped source is sampled from all its parts.
+        The order mixes the folders, so that a capped source is sampled from all its parts; tests come last.
         """
-        files = size = 0
-        for path in sorted(source.files, key=lambda path: hashlib.sha256(path.encode()).digest()):
+        package = f"{source.name}=={source.version}"
+        files: Counter[str] = Counter()
+        sizes: Counter[str] = Counter()
+        for path in sorted(source.files, key=_place):
             try:
-                if capped and size + len(source.files[path]) > self.cap:
+                if capped and sizes.total() + len(source.files[path]) > self.cap:
                     raise RefusedError("over the source's cap")
+                language = language_of(path)
                 text = self._accepted(path, source.files[path])
             except RefusedError as refusal:
                 self.dropped[str(refusal)] += 1
                 continue
-            row = {"path": f"{source.name}=={source.version}/{path}", "language": "python", "text": text}
+            row = {"path": f"{package}/{path}", "package": package, "language": language, "text": text}
             self._write(f"{split}.jsonl", row)
-            files, size = files + 1, size + len(text.encode())
-        if files:
-            entry = Entry(
-                source.name, source.version, source.license, "python", split, files, size, source.sha256
-            )
-            self.entries.append(entry)
-            self._write("manifest.jsonl", asdict(entry))
+            files[language] += 1
+            sizes[language] += len(text.encode())
+        for language in files:
+            self._list(source, split, language, files[language], sizes[language])
+
+    def _list(self, source: Source, split: Split, language: str, files: int, size: int) -> None:
+        entry = Entry(
+            source.name, source.version, source.license, language, split, files, size, source.sha256
+        )
+        self.entries.append(entry)
+        self._write("manifest.jsonl", asdict(entry))
 
     def _accepted(self, path: str, content: bytes) -> str:
         """The text to keep, remembered against duplicates. Raises RefusedError with the reason to drop it."""
@@ -112,3 +119,7 @@ class Corpus:
 
     def _write(self, name: str, row: Mapping[str, object]) -> None:
         self._open[name].write(json.dumps(row, ensure_ascii=False) + "\n")
+
+
+def _place(path: str) -> tuple[bool, bytes]:
+    return is_test(path), hashlib.sha256(path.encode()).digest()

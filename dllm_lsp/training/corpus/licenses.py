@@ -1,7 +1,7 @@
-"""Decides from a distribution's metadata whether its license is permissive.
+"""Decides from what a package says of itself whether its license is permissive.
 
-Reads only what the package says of itself (core metadata: License-Expression, classifiers, License) and no
-license files. What is not clearly permissive is refused.
+Reads only metadata (of wheels: License-Expression, classifiers, License) and no license files. What is not
+clearly permissive is refused.
 """
 
 from __future__ import annotations
@@ -77,7 +77,7 @@ def license_of(metadata: PackageMetadata) -> str:
     """
     expression = _first(metadata, "License-Expression")
     if expression:
-        return _permissive_expression(expression)
+        return permissive(expression)
     claims = [value for value in metadata.get_all("Classifier") or [] if value.startswith("License ::")]
     field = _first(metadata, "License").strip()
     if field:
@@ -92,8 +92,8 @@ def license_of(metadata: PackageMetadata) -> str:
     return " AND ".join(str(name) for name in named)
 
 
-def _permissive_expression(expression: str) -> str:
-    """`expression` if it may be used under permissive terms alone.
+def permissive(expression: str) -> str:
+    """The SPDX license `expression`, if it may be used under permissive terms alone; else raise RefusedError.
 
     One alternative of a flat `A OR B` is enough; with parentheses every license named must be permissive.
     An exception after WITH only adds permissions.

@@ -1,4 +1,4 @@
-"""Where the files come from: the standard library, pinned wheels, and what is installed on the machine.
+"""Where Python files come from: the standard library, pinned wheels, and what is installed on the machine.
 
 Reads archives and folders and never runs what they hold. Does not judge single files.
 """
@@ -19,7 +19,14 @@ from pathlib import Path
 
 from dllm_lsp.training.corpus.licenses import RefusedError, license_of
 
-_DOWNLOAD_TIMEOUT = 300  # seconds for one package
+DOWNLOAD_TIMEOUT = 300  # seconds for one package
+# Wheels are chosen for one platform, whatever the running one is, so that everybody gets the same.
+_PLATFORMS = ("manylinux_2_28", "manylinux_2_27", "manylinux_2_24", "manylinux2014")
+_TARGET = [
+    "--implementation=cp",
+    "--python-version=3.11",
+    *(f"--platform={platform}_x86_64" for platform in _PLATFORMS),
+]
 _NOT_LIBRARY = frozenset({"site-packages", "dist-packages", "__pycache__", "pydoc_data", "lib-dynload"})
 _TESTS = frozenset({"test", "tests", "idle_test"})
 
@@ -55,13 +62,15 @@ def standard_library() -> Iterator[Source]:
     yield Source("python-tests", version, "PSF-2.0", _hash_of(tests), tests)
 
 
-def pinned_wheel(pin: str, cache: Path) -> Source:
-    """The pure Python wheel of `pin` ("name==version"), downloaded into `cache` unless it lies there already.
+def pinned_wheel(pin: str, cache: Path, offline: bool) -> Source:
+    """The wheel of `pin` ("name==version"), downloaded into `cache` unless it lies there already.
 
     Raises RefusedError when there is no such wheel or its license is not permissive.
     """
     folder = cache / pin.replace("==", "-")
     if not any(folder.glob("*.whl")):
+        if offline:
+            raise RefusedError("not downloaded")
         _download(pin, folder)
     archive = next(folder.glob("*.whl"))
     try:
@@ -104,14 +113,14 @@ def installed_source(distribution: Distribution) -> Source:
 
 def _download(pin: str, folder: Path) -> None:
     command = [sys.executable, "-m", "pip", "download", "--quiet", "--no-deps", "--only-binary=:all:"]
-    command += ["--platform=any", "--dest", str(folder), pin]
+    command += [*_TARGET, "--dest", str(folder), pin]
     try:
-        subprocess.run(command, check=True, capture_output=True, text=True, timeout=_DOWNLOAD_TIMEOUT)
+        subprocess.run(command, check=True, capture_output=True, text=True, timeout=DOWNLOAD_TIMEOUT)
     except subprocess.CalledProcessError as error:
         reason = error.stderr.strip().split("\n")[-1]
-        raise RefusedError(f"no pure Python wheel: {reason}") from error
+        raise RefusedError(f"no such wheel: {reason}") from error
     except subprocess.TimeoutExpired as error:
-        raise RefusedError(f"download took longer than {_DOWNLOAD_TIMEOUT} s") from error
+        raise RefusedError(f"download took longer than {DOWNLOAD_TIMEOUT} s") from error
 
 
 def _hash_of(files: dict[str, bytes]) -> str:
