@@ -144,7 +144,12 @@ def _reference(changes: dict[str, object]) -> dict[str, Any]:
 
 
 def write_dream(
-    folder: Path, *, expand: bool = False, dtype: torch.dtype = torch.bfloat16, shards: int = 3
+    folder: Path,
+    *,
+    expand: bool = False,
+    dtype: torch.dtype = torch.bfloat16,
+    shards: int = 3,
+    layers: int = 2,
 ) -> nn.Module:
     """Dream, Dream-Coder, DiffuCoder; with `expand` DreamOn. Returns the reference with the same weights."""
     write_json(
@@ -159,6 +164,7 @@ def write_dream(
             "mask_token_id": ORDINARY + 4,
             "pad_token_id": ORDINARY,
             "max_position_embeddings": 131072,
+            "num_hidden_layers": layers,
         },
     )
     write_json(folder / "generation_config.json", {"eos_token_id": ORDINARY, "mask_token_id": None})
@@ -170,12 +176,14 @@ def write_dream(
         "DreamTokenizer",
         whole=False,
     )
-    model = qwen2()
+    model = qwen2(num_hidden_layers=layers)
     write_weights(folder, model.state_dict(), dtype, shards)
     return model
 
 
-def write_llada(folder: Path, *, dtype: torch.dtype = torch.bfloat16, shards: int = 2) -> nn.Module:
+def write_llada(
+    folder: Path, *, dtype: torch.dtype = torch.bfloat16, shards: int = 2, layers: int = 2
+) -> nn.Module:
     write_json(
         folder / "config.json",
         {
@@ -197,7 +205,7 @@ def write_llada(folder: Path, *, dtype: torch.dtype = torch.bfloat16, shards: in
             "mlp_hidden_size": 48,
             "n_heads": 4,
             "n_kv_heads": 4,
-            "n_layers": 2,
+            "n_layers": layers,
             "rms_norm_eps": 1e-05,
             "rope_theta": 500000.0,
             "vocab_size": VOCABULARY,
@@ -212,7 +220,7 @@ def write_llada(folder: Path, *, dtype: torch.dtype = torch.bfloat16, shards: in
         whole=True,
     )
     rope = {"rope_type": "default", "rope_theta": 500000.0}
-    model = llama(num_key_value_heads=4, rms_norm_eps=1e-5, rope_parameters=rope)
+    model = llama(num_hidden_layers=layers, num_key_value_heads=4, rms_norm_eps=1e-5, rope_parameters=rope)
     write_weights(folder, {llada_name(k): v for k, v in model.state_dict().items()}, dtype, shards)
     return model
 
@@ -237,10 +245,12 @@ def llada_name(name: str) -> str:
     return name
 
 
-def write_open_dcoder(folder: Path, *, dtype: torch.dtype = torch.bfloat16, shards: int = 1) -> nn.Module:
+def write_open_dcoder(
+    folder: Path, *, dtype: torch.dtype = torch.bfloat16, shards: int = 1, layers: int = 2
+) -> nn.Module:
     """A Qwen2 with a tied head, whose tokenizer alone tells the mask."""
     config = QWEN_CONFIG | {"model_type": "qwen2", "architectures": ["Qwen2ForCausalLM"]}
-    write_json(folder / "config.json", config | {"tie_word_embeddings": True})
+    write_json(folder / "config.json", config | {"tie_word_embeddings": True, "num_hidden_layers": layers})
     write_tokenizer(
         folder,
         ["<|endoftext|>", "<|im_start|>", "<|im_end|>", "<M>"],
@@ -248,10 +258,12 @@ def write_open_dcoder(folder: Path, *, dtype: torch.dtype = torch.bfloat16, shar
         "Qwen2Tokenizer",
         whole=True,
     )
-    return _write_tied(folder, qwen2(tie_word_embeddings=True), dtype, shards)
+    return _write_tied(folder, qwen2(tie_word_embeddings=True, num_hidden_layers=layers), dtype, shards)
 
 
-def write_a2d(folder: Path, *, dtype: torch.dtype = torch.float32, shards: int = 1) -> nn.Module:
+def write_a2d(
+    folder: Path, *, dtype: torch.dtype = torch.float32, shards: int = 1, layers: int = 2
+) -> nn.Module:
     """A Qwen3 that was made a diffusion model."""
     config = QWEN_CONFIG | {
         "model_type": "a2d-qwen3",
@@ -259,6 +271,7 @@ def write_a2d(folder: Path, *, dtype: torch.dtype = torch.float32, shards: int =
         "head_dim": 12,
     }
     config |= {"attention_bias": False, "tie_word_embeddings": True, "rope_theta": None}
+    config["num_hidden_layers"] = layers
     rope = {"rope_type": "default", "rope_theta": QWEN_CONFIG["rope_theta"]}
     write_json(folder / "config.json", config | {"rope_parameters": rope})
     write_tokenizer(
@@ -268,7 +281,7 @@ def write_a2d(folder: Path, *, dtype: torch.dtype = torch.float32, shards: int =
         "Qwen2TokenizerFast",
         whole=True,
     )
-    return _write_tied(folder, qwen3(tie_word_embeddings=True), dtype, shards)
+    return _write_tied(folder, qwen3(tie_word_embeddings=True, num_hidden_layers=layers), dtype, shards)
 
 
 def _write_tied(folder: Path, model: nn.Module, dtype: torch.dtype, shards: int) -> nn.Module:

@@ -7,18 +7,23 @@ from typing import Any
 
 import torch
 
+from dllm_lsp.engine.bidirectional import BidirectionalInfilling
 from dllm_lsp.engine.model import Model
 from dllm_lsp.engine.streams import StreamsInfilling
+from dllm_lsp.models.bidirectional import Bidirectional
 from dllm_lsp.models.checkpoint import Checkpoint, load_checkpoint
-from dllm_lsp.models.tokenizer import Tokenizer
+from dllm_lsp.models.tokenizer import TextTokenizer, Tokenizer
 
 
-def load_model(folder: Path, device: torch.device) -> tuple[Model[Any], Tokenizer]:
+def load_model(folder: Path, device: torch.device) -> tuple[Model[Any], TextTokenizer]:
     """Load a model and its tokenizer onto a device; raise CheckpointError."""
     return infilling(load_checkpoint(folder, device))
 
 
-def infilling(checkpoint: Checkpoint) -> tuple[Model[Any], Tokenizer]:
+def infilling(checkpoint: Checkpoint) -> tuple[Model[Any], TextTokenizer]:
     """Return the checkpoint's network as the engine sees it, and its tokenizer."""
     network, tokenizer = checkpoint
+    if isinstance(network, Bidirectional):
+        return BidirectionalInfilling(network, tokenizer), tokenizer
+    assert isinstance(tokenizer, Tokenizer)
     return StreamsInfilling(network, tokenizer), tokenizer

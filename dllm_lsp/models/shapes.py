@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
-from typing import Any, NamedTuple, TypeVar
+from typing import Annotated, Any, NamedTuple, TypeVar
 
-from msgspec import Struct, ValidationError, convert
+from msgspec import Meta, Struct, ValidationError, convert
 
 from dllm_lsp.models.errors import CheckpointError
 from dllm_lsp.models.transformer import Count, TransformerConfig
 
+_Positions = Annotated[int, Meta(ge=64)]
 _Config = TypeVar("_Config", bound=Struct)
 
 
@@ -27,7 +28,7 @@ class _QwenConfig(Struct, frozen=True):
     num_attention_heads: Count
     intermediate_size: Count
     rms_norm_eps: float
-    max_position_embeddings: Count
+    max_position_embeddings: _Positions
     num_key_value_heads: Count | None = None
     head_dim: Count | None = None
     rope_theta: float | None = None
@@ -43,7 +44,7 @@ class _LladaConfig(Struct, frozen=True):
     n_layers: Count
     n_heads: Count
     mlp_hidden_size: Count
-    max_sequence_length: Count
+    max_sequence_length: _Positions
     rope_theta: float
     rms_norm_eps: float
     n_kv_heads: Count | None = None

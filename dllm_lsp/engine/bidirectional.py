@@ -1,0 +1,202 @@
+"""Checkpoints with full attention behind the engine's protocols: a context that is encoded once and reused.
+
+In these networks the context sees the canvas, so what is kept of it grows stale while the canvas fills. The first pass
+covers everything and keeps the context's keys and values; later passes cover the canvas alone; now and then
+everything is encoded again (after Fast-dLLM: Wu et al. 2025, arXiv:2505.22618).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+from dllm_lsp.engine.model import CanvasTokens
+from dllm_lsp.models.attention import Heads, best
+from dllm_lsp.models.bidirectional import Bidirectional
+from dllm_lsp.models.tokenizer import TextTokenizer
+
+CONTEXT = 2048
+"""Tokens of context at most, whatever the model could take: the first pass of every request encodes all of it."""
+
+CANVAS = 128
+"""Tokens of a canvas at most."""
+
+FIT = 8
+"""Tokens of the code after a canvas that tell how well it fits."""
+
+
+class Refresh(NamedTuple):
+    """When everything is encoded again: at every so many passes, and when a canvas changed its length by more."""
+
+    every: int = 6
+    change: int = 8
+
+
+REFRESH = Refresh()
+
+
+class Sides(NamedTuple):
+    """The tokens before and after a canvas."""
+
+    before: list[int]
+    after: list[int]
+
+
+class BidirectionalContext:
+    """The tokens around a document's hole. Keys are not kept from hole to hole: they depend on what was in it."""
+
+    def __init__(self, begin: int | None, end: int | None) -> None:
+        self._begin = [] if begin is None else [begin]
+        self._end = [] if end is None else [end]
+        self.sides = Sides(self._begin, self._end)
+
+    @property
+    def bytes(self) -> int:
+        """The memory that the tokens take."""
+        return 8 * sum(map(len, self.sides))
+
+    def become(self, before: list[int], after: list[int]) -> int:
+        """Hold the code on both sides of a hole, in reading order; return how many tokens the first pass encodes."""
+        self.sides = Sides([*self._begin, *before], [*after, *self._end])
+        return sum(map(len, self.sides))
+
+
+class BidirectionalDenoiser:
+    """A pass over canvases between fixed contexts.
+
+    A row lies in memory as [before | after | canvas], with explicit positions, so that the canvas is its tail and every
+    pass writes over the last one's. Where logits are shifted, that tail begins with the last token before the
+    canvas, whose logits are those of the first mask.
+    """
+
+    def __init__(self, model: Bidirectional, sides: Sequence[Sides], canvas: int, refresh: Refresh) -> None:
+        self._transformer, self._refresh, self._canvas = model.transformer, refresh, canvas
+        weight, shape = model.transformer.embedding.weight, model.family.transformer
+        self._shift = int(model.family.shifted)
+        leads = [min(self._shift, len(before)) for before, _ in sides]
+        rows = [_in_memory(side, lead) for side, lead in zip(sides, leads, strict=True)]
+        self._longest = max(map(len, rows))
+        capacity = self._longest + canvas + 1
+        self._ids = torch.tensor([row + [0] * (capacity - len(row)) for row in rows], device=weight.device)
+        self._lead = torch.tensor(leads, device=weight.device)[:, None]
+        self._tail = torch.tensor([len(row) for row in rows], device=weight.device)[:, None] - self._lead
+        self._after = torch.tensor([len(after) for _, after in sides], device=weight.device)[:, None]
+        self._lengths = torch.zeros_like(self._tail)
+        self._encoded, self._latest, self._age = list[int](), list[int](), 0
+        heads = shape.key_value_heads
+        self._attention = best(Heads(weight.device, weight.dtype, shape.heads, heads, shape.head_width))
+        size = (2, shape.layers, len(rows), heads, capacity, shape.head_width)
+        self._store = torch.zeros(size, dtype=weight.dtype, device=weight.device)
+
+    def __call__(self, ids: Tensor, lengths: Tensor) -> Tensor:
+        """Return the logits [rows, canvas, vocabulary] of canvases [rows, canvas]; see `model.Denoiser`."""
+        assert ids.shape[1] <= self._canvas, "a canvas larger than the denoiser was made for"
+        cells = self._tail + self._lead + torch.arange(ids.shape[1], device=ids.device)
+        self._ids.scatter_(1, cells, ids)
+        if self._is_stale(now := lengths.tolist()):
+            width = torch.arange(self._longest + ids.shape[1], device=ids.device)
+            columns = width.expand(len(ids), -1)
+        else:
+            columns = self._tail + torch.arange(self._shift + ids.shape[1], device=ids.device)
+            if now != self._latest:
+                self._move_after(lengths[:, None] - self._lengths)
+        self._lengths, self._latest = lengths[:, None], now
+        hidden = self._pass(columns, self._tail + self._lead + self._lengths)
+        source = torch.maximum(cells - self._shift, self._tail) - columns[:, :1]
+        return self._transformer.logits(hidden.take_along_dim(source[..., None], dim=1))
+
+    def _is_stale(self, lengths: list[int]) -> bool:
+        """Whether to encode everything in this pass; counts it."""
+        changes = [abs(now - then) for now, then in zip(lengths, self._encoded, strict=False)]
+        stale = not changes or self._age >= self._refresh.every or max(changes) > self._refresh.change
+        if stale:
+            self._age, self._encoded = 0, lengths
+        self._age += 1
+        return stale
+
+    def _pass(self, columns: Tensor, seen: Tensor) -> Tensor:
+        """Run the network over columns [rows, n], which see the first `seen` [rows, 1]; return hidden states."""
+        rotate = self._transformer.rotation(self._positions(columns)[:, None])
+        mix = self._attention(seen[:, 0], columns.shape[1], self._store.shape[4])
+
+        def attend(layer: int, query: Tensor, key: Tensor, value: Tensor) -> Tensor:
+            keys, values = self._store[:, layer]
+            where = columns[:, None, :, None].expand_as(key)
+            keys.scatter_(2, where, rotate(key))
+            values.scatter_(2, where, value)
+            return mix(rotate(query), keys, values)
+
+        hidden: Tensor = self._transformer(self._transformer.embedding(self._ids.gather(1, columns)), attend)
+        return hidden
+
+    def _positions(self, columns: Tensor) -> Tensor:
+        """Return the positions in the text of what lies in columns [rows, n]."""
+        behind = torch.where(
+            columns < self._tail, columns + self._lead + self._lengths, columns - self._after
+        )
+        return columns.where(columns < self._tail - self._after, behind)
+
+    def _move_after(self, by: Tensor) -> None:
+        """Turn the keys of the code after the canvas to positions that are `by` [rows, 1] further on."""
+        columns = torch.arange(self._store.shape[4], device=by.device)
+        is_after = (columns >= self._tail - self._after) & (columns < self._tail)
+        turn = self._transformer.rotation((by * is_after)[:, None])
+        self._store[0] = turn(self._store[0])
+
+
+class BidirectionalInfilling:
+    """A network with full attention as the engine sees it; see `model.Model`."""
+
+    def __init__(self, model: Bidirectional, tokenizer: TextTokenizer, refresh: Refresh = REFRESH) -> None:
+        self._model, self._refresh = model, refresh
+        family = model.family
+        silent = tokenizer.silent(family.transformer.vocabulary)
+        self.tokens = CanvasTokens(
+            mask=family.mask,
+            delete=family.delete,
+            expand=family.expand,
+            forbidden=tuple(i for i in silent if i not in (family.delete, family.expand)),
+        )
+        self.canvas = min(CANVAS, family.positions // 4)
+        context = min(CONTEXT, family.positions - self.canvas) - 2  # the tokens around the whole text
+        self.before = context * 2 // 3
+        self.after = context - self.before
+
+    def context(self, language: str) -> BidirectionalContext:
+        """Return the empty context of a document; these models are not told its language."""
+        return BidirectionalContext(self._model.family.begin, self._model.family.end)
+
+    def denoiser(self, contexts: Sequence[BidirectionalContext], canvas: int) -> BidirectionalDenoiser:
+        """Return a denoiser for one row per context, of up to `canvas` positions."""
+        return BidirectionalDenoiser(
+            self._model, [context.sides for context in contexts], canvas, self._refresh
+        )
+
+    def fit(self, contexts: Sequence[BidirectionalContext], ids: Tensor, lengths: Tensor) -> Tensor:
+        """Return how likely the first FIT tokens after each canvas are when they are masked too; see `model.Model`.
+
+        It is 0 where nothing comes after.
+        """
+        targets = [context.sides.after[:FIT] for context in contexts]
+        sides = [Sides(before, after[FIT:]) for before, after in (context.sides for context in contexts)]
+        counts = torch.tensor([len(target) for target in targets], device=ids.device)
+        inside = torch.arange(ids.shape[1] + FIT, device=ids.device) < lengths[:, None]
+        canvas = F.pad(ids, (0, FIT)).where(inside, self.tokens.mask)
+        denoiser = BidirectionalDenoiser(self._model, sides, canvas.shape[1], self._refresh)
+        probe = torch.arange(FIT, device=ids.device)
+        logits = denoiser(canvas, lengths + counts).take_along_dim(
+            (lengths[:, None] + probe)[..., None], dim=1
+        )
+        wanted = torch.tensor([target + [0] * (FIT - len(target)) for target in targets], device=ids.device)
+        likelihood = logits.float().log_softmax(-1).gather(-1, wanted[..., None])[..., 0]
+        return (likelihood * (probe < counts[:, None])).sum(-1) / counts.clamp_min(1)
+
+
+def _in_memory(sides: Sides, lead: int) -> list[int]:
+    """Return the tokens in the order in which they lie in memory, the last `lead` before the canvas at the end."""
+    cut = len(sides.before) - lead
+    return sides.before[:cut] + sides.after + sides.before[cut:]
