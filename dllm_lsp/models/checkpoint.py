@@ -14,6 +14,7 @@ from safetensors.torch import save_file
 
 from dllm_lsp.models.bidirectional import Bidirectional, load_bidirectional
 from dllm_lsp.models.errors import CheckpointError
+from dllm_lsp.models.storage import compressed
 from dllm_lsp.models.streams import StreamsConfig, StreamsModel
 from dllm_lsp.models.tokenizer import TextTokenizer, Tokenizer
 from dllm_lsp.models.vocabulary import read_json
@@ -82,15 +83,16 @@ def _load_streams(folder: Path, device: torch.device, dtype: torch.dtype) -> Che
 
 
 def save_checkpoint(folder: Path, model: StreamsModel, tokenizer: Tokenizer, dtype: torch.dtype) -> None:
-    """Write the three files, the weights as `dtype`."""
+    """Write the three files, the weights as `dtype`, which may be int8."""
     folder.mkdir(parents=True, exist_ok=True)
     config = CheckpointConfig(model=model.config)
     (folder / _CONFIG).write_bytes(json.format(json.encode(config)) + b"\n")
     tokenizer.save(folder / _TOKENIZER)
-    weights = {
-        name: value.detach().to("cpu", dtype).contiguous() for name, value in model.state_dict().items()
-    }
-    save_file(weights, folder / WEIGHTS)
+    weights = {name: value.detach().cpu().contiguous() for name, value in model.state_dict().items()}
+    stored = (
+        compressed(weights) if dtype is torch.int8 else {n: value.to(dtype) for n, value in weights.items()}
+    )
+    save_file(stored, folder / WEIGHTS)
 
 
 def _read_config(path: Path) -> StreamsConfig:

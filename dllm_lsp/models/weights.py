@@ -16,6 +16,7 @@ from safetensors import SafetensorError, safe_open
 from torch import Tensor, nn
 
 from dllm_lsp.models.errors import CheckpointError
+from dllm_lsp.models.storage import SCALES, restored
 
 WEIGHTS = "model.safetensors"
 _INDEX = "model.safetensors.index.json"
@@ -83,11 +84,14 @@ class WeightFiles:
     def _fill(self, parameters: Mapping[str, Tensor], places: Mapping[str, Place | None]) -> None:
         for path in self._shards:
             with _open(path) as file:
-                for name in file.keys():  # noqa: SIM118 - the file is no mapping
+                for name in filter(places.__contains__, file.keys()):
                     where = places[name]
                     assert where is not None, "checked before"
                     part = where.of(parameters)
-                    part.copy_(file.get_tensor(name))
+                    try:
+                        part.copy_(restored(file.get_tensor, name))
+                    except SafetensorError as error:
+                        raise CheckpointError(f"{path} cannot be read: {error}") from error
                     if not part.isfinite().all():
                         raise CheckpointError(f"{path} holds values that are not finite, in {name}")
 
@@ -125,7 +129,8 @@ def _open(path: Path) -> safe_open:
 
 def _shapes(path: Path) -> dict[str, tuple[int, ...]]:
     with _open(path) as file:
-        return {name: tuple(file.get_slice(name).get_shape()) for name in file.keys()}  # noqa: SIM118
+        names = [name for name in file.keys() if not name.endswith(SCALES)]  # noqa: SIM118
+        return {name: tuple(file.get_slice(name).get_shape()) for name in names}
 
 
 def _problems(
