@@ -18,22 +18,22 @@ FIT = 8
 """How many tokens behind a hole are looked at to judge what was written into it."""
 
 
-class Stream:
-    """One side of a hole: the tokens that were encoded, far end first, and their keys and values."""
+class Side:
+    """One side of a hole: the ids that were encoded, far end first, and what the network made of them."""
 
     def __init__(self, network: StreamsModel, role: int, capacity: int) -> None:
         self._network, self._role = network, role
         self.ids: list[int] = []
-        self.store = network.empty(1, capacity)
+        self.stream = network.stream(capacity)
 
     def become(self, ids: list[int]) -> int:
         """Encode what `ids` has beyond the prefix that both share; return how many tokens that were."""
         shared = _shared_prefix(self.ids, ids)
         fresh = ids[shared:]
         self.ids = ids[:shared]  # if encoding fails, what is still said to be there is there
-        self.store.truncate(shared)
+        self.stream.cache.truncate(shared)
         if fresh:
-            self._network.encode(torch.tensor(fresh, device=self._network.device), self._role, self.store)
+            self._network.encode(torch.tensor(fresh, device=self._network.device), self._role, self.stream)
         self.ids = ids
         return len(fresh)
 
@@ -43,13 +43,13 @@ class StreamsContext:
 
     def __init__(self, network: StreamsModel, begin: int) -> None:
         self._begin = begin
-        self._before = Stream(network, BEFORE, network.config.before + 1)
-        self._after = Stream(network, AFTER, network.config.after + 1)
+        self._before = Side(network, BEFORE, network.config.before + 1)
+        self._after = Side(network, AFTER, network.config.after + 1)
 
     @property
     def bytes(self) -> int:
         """The memory both take."""
-        return self._before.store.bytes + self._after.store.bytes
+        return self._before.stream.bytes + self._after.stream.bytes
 
     @property
     def last(self) -> int:
@@ -63,7 +63,7 @@ class StreamsContext:
     @property
     def streams(self) -> Streams:
         """What is encoded."""
-        return Streams(self._before.store, self._after.store)
+        return Streams(self._before.stream, self._after.stream)
 
     def become(self, before: list[int], after: list[int]) -> int:
         """Hold the code on both sides of a hole, in reading order; return how many tokens were encoded for it."""
@@ -79,7 +79,7 @@ class StreamsDenoiser:
         self._around = network.assemble([context.streams for context in contexts], canvas)
 
     def __call__(self, ids: Tensor, lengths: Tensor) -> Tensor:
-        """Return the logits [rows, canvas, vocabulary] of canvases [rows, canvas]; see `model.Denoiser`."""
+        """Return the log-probabilities [rows, canvas, vocabulary] of canvases [rows, canvas]; see `model.Denoiser`."""
         return self._network.denoise(ids, lengths, self._around)
 
 
@@ -120,13 +120,12 @@ class StreamsInfilling:
             )
         ]
         text = _padded(rows, ids.device)
-        hidden = self._network.read_on([context.streams.before for context in contexts], text)
+        scores = self._network.read_on([context.streams.before for context in contexts], text)
         place = lengths[:, None] + torch.arange(FIT, device=ids.device)
         known = place + 1 < torch.tensor([[len(row)] for row in rows], device=ids.device)
         place = place.clamp(max=text.shape[1] - 2)
-        seen = hidden.gather(1, place[..., None].expand(-1, -1, hidden.shape[-1]))
-        scores = self._network.transformer.logits(seen).float().log_softmax(-1)
-        scores = scores.gather(-1, text.gather(1, place + 1)[..., None])[..., 0]
+        following = text.gather(1, place + 1)
+        scores = scores[torch.arange(len(rows), device=ids.device)[:, None], place, following]
         return scores.where(known, 0.0).sum(-1) / known.sum(-1).clamp(min=1)
 
 

@@ -7,6 +7,9 @@ of a context stays exact while a user types: a stream only grows at its near end
 Positions do not tell the hole's length. Each stream counts from its own far end (before: 0, 1, 2, ...; after: 0,
 -1, -2, ...). The canvas continues the count of *before*; seen from canvas position i, the first token of *after* is
 always `reach` - i away, however long the hole really is.
+
+Every token also sees the one before it right away (in a stream's own order; on a canvas, to the left), and what is
+written may be copied from the context (`models.copying`).
 """
 
 from __future__ import annotations
@@ -17,7 +20,9 @@ from typing import NamedTuple
 import torch
 from msgspec import Struct
 from torch import Tensor, nn
+from torch.nn.utils.rnn import pad_sequence
 
+from dllm_lsp.models.copying import COPY_WIDTH, CopyHead, Sources
 from dllm_lsp.models.keyvalues import KeyValues
 from dllm_lsp.models.transformer import Count, Transformer, TransformerConfig
 
@@ -34,23 +39,72 @@ class StreamsConfig(Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     after: Count
 
 
-class Streams(NamedTuple):
-    """Both encoded sides of a hole, each a store of one row."""
+class Stream:
+    """One encoded side of a hole, in its own order: keys and values, ids [capacity] and what they are copied by.
 
-    before: KeyValues
-    after: KeyValues
+    `copy_keys` is [capacity, COPY_WIDTH]; of both, as of the cache, `length` entries are valid.
+    """
+
+    def __init__(self, cache: KeyValues) -> None:
+        store = cache.keys
+        self.cache = cache
+        self.ids = torch.zeros(cache.capacity, dtype=torch.long, device=store.device)
+        self.copy_keys = torch.zeros(cache.capacity, COPY_WIDTH, dtype=store.dtype, device=store.device)
+
+    @property
+    def length(self) -> int:
+        """How many tokens are encoded."""
+        return self.cache.length
+
+    @property
+    def bytes(self) -> int:
+        """The memory it takes."""
+        return self.cache.bytes + self.ids.nbytes + self.copy_keys.nbytes
+
+    def copyable(self, role: int) -> Copyable:
+        """Return what can be copied of the stream, all but what nothing in it stands left of."""
+        ids = self.ids[: self.length]
+        if role == BEFORE:
+            keys, ids = self.copy_keys[: self.length - 1], ids[1:]
+        else:
+            keys, ids = self.copy_keys[2 : self.length], ids[1:-1]
+        distance = torch.arange(len(ids), 0, -1, device=ids.device)
+        return Copyable(keys, ids, distance, torch.full_like(ids, role == BEFORE, dtype=torch.bool))
+
+    def last(self, count: int = 1) -> Tensor:
+        """Return the id [1] of the token that is `count` from the end, 0 in front of the first."""
+        at = self.length - count
+        return self.ids[at : at + 1] if at >= 0 else self.ids.new_zeros(1)
+
+
+class Copyable(NamedTuple):
+    """What can be copied of a stream, nearest last: keys [n, COPY_WIDTH], the others [n]; see `Sources`."""
+
+    keys: Tensor
+    ids: Tensor
+    distance: Tensor
+    before: Tensor
+
+
+class Streams(NamedTuple):
+    """Both encoded sides of a hole."""
+
+    before: Stream
+    after: Stream
 
 
 class Surroundings(NamedTuple):
     """What canvases look at: a row of keys and values for each, with room for the canvases behind them.
 
-    `starts` [rows, 1] is each canvas's first position. `bias` [rows, 1, 1, store.length] is minus infinity where
-    a row is padded and 0 elsewhere.
+    `starts` [rows, 1] is each canvas's first position, `left` [rows, 1] the token before it. `bias` [rows, 1, 1,
+    store.length] is minus infinity where a row is padded and 0 elsewhere.
     """
 
     store: KeyValues
     starts: Tensor
+    left: Tensor
     bias: Tensor
+    sources: Sources
 
 
 class StreamsModel(nn.Module):
@@ -60,17 +114,26 @@ class StreamsModel(nn.Module):
         super().__init__()
         self.config = config
         self.transformer = Transformer(config.transformer)
-        self.roles = nn.Embedding(3, config.transformer.width)
+        width = config.transformer.width
+        self.roles = nn.Embedding(3, width)
+        self.behind = nn.Linear(width, width, bias=False)
+        self.left = nn.Linear(width, width, bias=False)
+        self.copies = CopyHead(width)
         nn.init.normal_(self.roles.weight, std=0.02)
+        nn.init.normal_(self.behind.weight, std=0.5 * width**-0.5)
+        nn.init.normal_(self.left.weight, std=width**-0.5)
 
     @property
     def device(self) -> torch.device:
         """Where the weights are."""
         return self.roles.weight.device
 
-    def embed(self, ids: Tensor, role: int) -> Tensor:
-        """Embed ids [..., length] in a role, to [..., length, width]."""
-        embedded: Tensor = self.transformer.embedding(ids) + self.roles.weight[role]
+    def embed(self, ids: Tensor, last: Tensor, role: int) -> Tensor:
+        """Embed ids [..., length] in a role, to [..., length, width]; `last` [..., 1] stands before the first."""
+        embedding = self.transformer.embedding
+        previous = torch.cat([last, ids[..., :-1]], dim=-1)
+        glance = self.left if role == CANVAS else self.behind
+        embedded: Tensor = embedding(ids) + glance(embedding(previous)) + self.roles.weight[role]
         return embedded
 
     def empty(self, rows: int, capacity: int) -> KeyValues:
@@ -86,8 +149,12 @@ class StreamsModel(nn.Module):
             device=self.device,
         )
 
-    def forward(self, ids: Tensor, role: int, positions: Tensor, store: KeyValues, bias: Tensor) -> Tensor:
-        """One pass over ids [rows, n] at positions [rows, n]; return their hidden states [rows, n, width].
+    def stream(self, capacity: int) -> Stream:
+        """Return an empty stream of at most `capacity` tokens."""
+        return Stream(self.empty(1, capacity))
+
+    def forward(self, x: Tensor, positions: Tensor, store: KeyValues, bias: Tensor) -> Tensor:
+        """One pass over embedded tokens [rows, n, width] at positions [rows, n]; return their hidden states.
 
         Their keys and values are written behind the store's, which does not grow. `bias`, broadcast to [rows, 1, n,
         store.length + n], is 0 where a token may look at a key, and minus infinity where it may not.
@@ -98,33 +165,66 @@ class StreamsModel(nn.Module):
             keys, values = store.write(layer, store.length, rotate(key), value)
             return attention(rotate(query), keys, values, bias)
 
-        hidden: Tensor = self.transformer(self.embed(ids, role), attend)
+        hidden: Tensor = self.transformer(x, attend)
         return hidden
 
-    def encode(self, ids: Tensor, role: int, stream: KeyValues) -> Tensor:
+    def encode(self, ids: Tensor, role: int, stream: Stream) -> Tensor:
         """Append tokens [n], in the stream's own order, to it; return their hidden states [n, width]."""
-        start, sign = stream.length, -1 if role == AFTER else 1
-        positions = sign * torch.arange(start, start + len(ids), device=ids.device)
-        hidden: Tensor = self(ids[None], role, positions[None], stream, causal(start, len(ids), self.device))
-        stream.length += len(ids)
-        return hidden[0]
+        start, end = stream.length, stream.length + len(ids)
+        positions = torch.arange(start, end, device=ids.device) * (-1 if role == AFTER else 1)
+        x = self.embed(ids[None], stream.last()[None], role)
+        hidden: Tensor = self(x, positions[None], stream.cache, causal(start, len(ids), self.device))[0]
+        stream.ids[start:end] = ids
+        stream.copy_keys[start:end] = self.copies.key(hidden)
+        stream.cache.length = end
+        return hidden
 
-    def read_on(self, streams: Sequence[KeyValues], ids: Tensor) -> Tensor:
-        """Read ids [rows, n] on behind *before* streams, which stay as they are; return states [rows, n, width].
+    def log_likelihoods(self, ids: Tensor, role: int) -> Tensor:
+        """Return the log-probability [n - 1] of each of ids [n] but the first, given those before it in a stream."""
+        hidden, targets = self.encode(ids, role, self.stream(len(ids)))[:-1], ids[1:]
+        own = self.transformer.logits(hidden).float().log_softmax(-1).gather(-1, targets[:, None])[:, 0]
+        if role == AFTER:
+            return own
+        sources = self.sources_within(hidden[None], targets[None])
+        copied, left = self.copies.log_likelihoods(hidden[None], targets[None], sources)
+        return torch.logaddexp(own + left[0], copied[0])
 
-        The first of a row's ids is its stream's last token once more, since only its keys and values were kept.
+    def sources_within(self, hidden: Tensor, following: Tensor) -> Sources:
+        """Return what each of N positions of *before* may copy: the ids [B, N] that followed those before it.
+
+        `hidden` [B, N, width] are the positions' states, and `following` the ids next to them.
         """
+        entry = torch.arange(following.shape[1], device=following.device)
+        before = torch.ones_like(following, dtype=torch.bool)
+        return Sources(self.copies.key(hidden), following, entry[:, None] - entry, before)
+
+    def read_on(self, streams: Sequence[Stream], ids: Tensor) -> Tensor:
+        """Read ids [rows, n] on behind *before* streams, which stay as they are.
+
+        Returns the log-probabilities [rows, n, vocabulary] of what follows each of them. The first of a row's ids is
+        its stream's last token once more, since its hidden state was not kept.
+        """
+        rows, length = ids.shape
         starts = torch.tensor([[stream.length - 1] for stream in streams], device=self.device)
-        longest, length = int(starts.max()) + 1, ids.shape[1]
-        store = self.empty(len(streams), longest + length)
+        longest = int(starts.max())
+        entry, cell = torch.arange(longest, device=self.device), torch.arange(length, device=self.device)
+        store = self.empty(rows, longest + length)
         store.length = longest
         for row, stream in enumerate(streams):
-            store.put(row, 0, stream.keys[:, 0], stream.values[:, 0])
-        unseen = excluded(torch.arange(longest, device=self.device) >= starts)[:, None, None]
-        own = causal(0, length, self.device)[None, None]
-        bias = torch.cat([unseen.expand(-1, -1, length, -1), own.expand(len(starts), -1, -1, -1)], dim=-1)
-        hidden: Tensor = self(ids, BEFORE, starts + torch.arange(length, device=self.device), store, bias)
-        return hidden
+            store.put(row, 0, stream.cache.keys[:, 0, :, :-1], stream.cache.values[:, 0, :, :-1])
+        unseen = excluded(entry >= starts)[:, None, None].expand(-1, -1, length, -1)
+        own = causal(0, length, self.device).expand(rows, 1, -1, -1)
+        x = self.embed(ids, torch.stack([stream.last(2) for stream in streams]), BEFORE)
+        hidden: Tensor = self(x, starts + cell, store, torch.cat([unseen, own], dim=-1))
+        stored = padded_sources([[stream.copyable(BEFORE)] for stream in streams])
+        far = (stored.distance + cell[:, None]).masked_fill(stored.distance <= 0, 0)
+        sources = Sources(
+            torch.cat([stored.keys, self.copies.key(hidden)], dim=1),
+            torch.cat([stored.ids, ids.roll(-1, 1)], dim=1),
+            torch.cat([far, (cell[:, None] - cell).expand(rows, -1, -1)], dim=-1),
+            torch.cat([stored.before, torch.ones_like(ids, dtype=torch.bool)], dim=1),
+        )
+        return self.copies.log_probabilities(hidden, self.transformer.logits(hidden), sources)
 
     def assemble(self, contexts: Sequence[Streams], canvas: int) -> Surroundings:
         """Lay both streams of each context side by side, a row each, with room for `canvas` tokens behind them.
@@ -141,21 +241,36 @@ class StreamsModel(nn.Module):
         for row, (before, after) in enumerate(contexts):
             shift = before.length + self.config.reach + after.length - 1
             turn = self.transformer.rotation(torch.tensor([shift], device=self.device))
-            store.put(row, 0, before.keys[:, 0], before.values[:, 0])
-            store.put(row, before.length, turn(after.keys[:, 0]), after.values[:, 0])
+            store.put(row, 0, before.cache.keys[:, 0], before.cache.values[:, 0])
+            store.put(row, before.length, turn(after.cache.keys[:, 0]), after.cache.values[:, 0])
         padding = torch.arange(longest, device=self.device) >= lengths.sum(1, keepdim=True)
-        return Surroundings(store, lengths[:, :1], excluded(padding)[:, None, None])
+        return Surroundings(
+            store,
+            starts=lengths[:, :1],
+            left=torch.stack([before.last() for before, _ in contexts]),
+            bias=excluded(padding)[:, None, None],
+            sources=padded_sources([[b.copyable(BEFORE), a.copyable(AFTER)] for b, a in contexts]),
+        )
 
     def denoise(self, canvas: Tensor, lengths: Tensor, around: Surroundings) -> Tensor:
-        """One pass over canvases [rows, n] of which `lengths` [rows] are valid; return logits [rows, n, vocabulary].
+        """One pass over canvases [rows, n] of which `lengths` [rows] are valid.
 
-        The canvas is written behind what it looks at, over the last step's.
+        Returns log-probabilities [rows, n, vocabulary]. The canvas is written behind what it looks at, over the last
+        step's.
         """
         cell = torch.arange(canvas.shape[1], device=canvas.device)
         padding = excluded(cell >= lengths[:, None])[:, None, None]
         bias = torch.cat([around.bias, padding], dim=-1)
-        hidden = self(canvas, CANVAS, around.starts + cell, around.store, bias)
-        return self.transformer.logits(hidden)
+        x = self.embed(canvas, around.left, CANVAS)
+        hidden = self(x, around.starts + cell, around.store, bias)
+        return self.copies.log_probabilities(hidden, self.transformer.logits(hidden), around.sources)
+
+
+def padded_sources(rows: Sequence[Sequence[Copyable]]) -> Sources:
+    """Lay what each row can copy side by side; what is padded is out of sight."""
+    columns = zip(*([torch.cat(parts) for parts in zip(*row, strict=True)] for row in rows), strict=True)
+    keys, ids, distance, before = (pad_sequence(list(column), batch_first=True) for column in columns)
+    return Sources(keys, ids, distance[:, None], before)
 
 
 def attention(query: Tensor, key: Tensor, value: Tensor, bias: Tensor) -> Tensor:

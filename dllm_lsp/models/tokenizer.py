@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import codecs
+from bisect import bisect_left
 from collections.abc import Iterable, Mapping, Sequence
+from itertools import islice, takewhile
+from operator import itemgetter
 from pathlib import Path
 
 from tokenizers import Regex, decoders, models, pre_tokenizers, trainers
@@ -29,6 +32,8 @@ class TextTokenizer:
     def __init__(self, encoder: BytePairEncoder, spelled: Mapping[int, bytes], first: int = 0) -> None:
         """`encoder` numbers its tokens from `first` on; ids that are not `spelled` are special and have no text."""
         self._encoder, self._first, self._spelled = encoder, first, spelled
+        self._ids = {token: i for i, token in spelled.items()}
+        self._alphabetical = sorted(self._ids.items())
 
     @property
     def size(self) -> int:
@@ -45,9 +50,41 @@ class TextTokenizer:
 
     def encode_batch(self, texts: Sequence[str]) -> list[list[int]]:
         """Return the ids of each text."""
-        clean = [text.encode("utf-8", "replace").decode("utf-8") for text in texts]
-        encodings = self._encoder.encode_batch_fast(clean, add_special_tokens=False)
+        encodings = self._encoder.encode_batch_fast(list(map(_clean, texts)), add_special_tokens=False)
         return [[i + self._first for i in encoding.ids] for encoding in encodings]
+
+    def healed(self, text: str) -> tuple[list[int], str]:
+        """Split `text`, the code before a hole, into the ids of what stands and a stem that the hole begins with.
+
+        A word that ends at the cursor may go on, and then its last tokens are not those that the model has seen in
+        whole words. So up to two of them are taken back, to be spelled again together with what follows.
+        """
+        open_end = self.open_end(text)
+        ids = self.encode(text[: len(text) - len(open_end)])
+        last = self.encode(open_end)
+        for start in range(max(0, len(last) - 2), -1, -1):
+            stem = self.decode(last[start:])
+            if open_end.endswith(stem):  # else it begins within a character
+                return [*ids, *last[:start]], stem
+        return [*ids, *last], ""
+
+    def open_end(self, text: str) -> str:
+        """Return the end of `text` that is tokenized together with what is typed next: none behind indentation."""
+        line = text[text.rfind("\n") + 1 :]
+        if not line.strip():
+            return ""
+        assert self._encoder.pre_tokenizer is not None
+        pieces = self._encoder.pre_tokenizer.pre_tokenize_str(f"\n{_clean(line)}")
+        start, _ = pieces[-1][1]
+        return line[start - 1 :]
+
+    def spelling(self, stem: str) -> list[int]:
+        """Return the ids of the tokens that begin with `stem`, and of those that it begins with."""
+        whole = stem.encode("utf-8", "replace")
+        first = bisect_left(self._alphabetical, whole, key=itemgetter(0))
+        longer = takewhile(lambda token: token[0].startswith(whole), islice(self._alphabetical, first, None))
+        shorter = (self._ids.get(whole[:length]) for length in range(1, len(whole)))
+        return [*(i for _, i in longer), *(i for i in shorter if i is not None)]
 
     def decode(self, ids: Iterable[int]) -> str:
         """Return the text of `ids`; special ids have none."""
@@ -119,6 +156,11 @@ class Tokenizer(TextTokenizer):
         """The id that starts every stream of this language."""
         name = f"begin:{language}"
         return _SPECIAL.index(name if name in _SPECIAL else "begin")
+
+
+def _clean(text: str) -> str:
+    """Return `text` as UTF-8 can hold it, each lone surrogate replaced."""
+    return text.encode("utf-8", "replace").decode("utf-8")
 
 
 def token_bytes(vocabulary: Mapping[str, int]) -> dict[int, bytes]:

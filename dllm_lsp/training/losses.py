@@ -8,9 +8,10 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+from dllm_lsp.models.copying import Sources
 from dllm_lsp.models.streams import AFTER, BEFORE, CANVAS, StreamsModel
 from dllm_lsp.training.batches import Batch
-from dllm_lsp.training.head import weighted_cross_entropy
+from dllm_lsp.training.head import weighted_likelihood
 
 
 class Losses(NamedTuple):
@@ -23,33 +24,83 @@ class Losses(NamedTuple):
 
 def losses(model: StreamsModel, batch: Batch) -> Losses:
     """Next-token loss on *before*, previous-token loss on *after*, diffusion loss on the canvases."""
-    entries = batch.before.shape[1]
+    hidden = hidden_states(model, batch)
+    following = (
+        torch.arange(batch.before.shape[1] - 1, device=batch.before.device) < batch.lengths[:, None] - 1
+    )
+    sources = model.sources_within(hidden.before[:, :-1], batch.before[:, 1:])
+    return Losses(
+        _loss(model, hidden.before[:, :-1], batch.before[:, 1:], following.float(), sources),
+        _loss(model, hidden.after[:, :-1], batch.after[:, 1:], following.float()),
+        _loss(
+            model,
+            hidden.canvases,
+            batch.targets.flatten(1),
+            batch.weights.flatten(1),
+            canvas_sources(model, hidden, batch),
+        ),
+    )
+
+
+class Hidden(NamedTuple):
+    """Hidden states: before and after [B, N, width], canvases [B, H * C, width]."""
+
+    before: Tensor
+    after: Tensor
+    canvases: Tensor
+
+
+def hidden_states(model: StreamsModel, batch: Batch) -> Hidden:
+    """One pass over both streams and all canvases of every document."""
+    entries, nothing = batch.before.shape[1], torch.zeros_like(batch.before[:, :1])
+    left = batch.before.gather(1, (batch.visible[..., 0] - 1).clamp(min=0))
     x = torch.cat(
         [
-            model.embed(batch.before, BEFORE),
-            model.embed(batch.after, AFTER),
-            model.embed(batch.canvas.flatten(1), CANVAS),
+            model.embed(batch.before, nothing, BEFORE),
+            model.embed(batch.after, nothing, AFTER),
+            model.embed(batch.canvas, left[..., None], CANVAS).flatten(1, 2),
         ],
         dim=1,
     )
-    hidden = model.transformer(x, TrainingAttention(model, batch))
-    streams = hidden[:, : 2 * entries].unflatten(1, (2, entries))
-    following = torch.arange(entries - 1, device=x.device) < batch.lengths[:, None] - 1
-    return Losses(
-        _mean_loss(model, streams[:, 0, :-1], batch.before[:, 1:], following.float()),
-        _mean_loss(model, streams[:, 1, :-1], batch.after[:, 1:], following.float()),
-        _mean_loss(model, hidden[:, 2 * entries :], batch.targets.flatten(1), batch.weights.flatten(1)),
+    hidden: Tensor = model.transformer(x, TrainingAttention(model, batch))
+    return Hidden(*hidden.split([entries, entries, x.shape[1] - 2 * entries], dim=1))
+
+
+def canvas_sources(model: StreamsModel, hidden: Hidden, batch: Batch) -> Sources:
+    """What the canvases may copy: what each of them sees of both streams, and of what something stands left."""
+    keys = torch.cat([model.copies.key(hidden.before[:, :-1]), model.copies.key(hidden.after[:, 2:])], dim=1)
+    ids = torch.cat([batch.before[:, 1:], batch.after[:, 1:-1]], dim=1)
+    entries = batch.before.shape[1]
+    entry = torch.arange(entries - 1, device=ids.device)
+    distance = torch.cat(
+        [batch.visible[..., :1] - 1 - entry, batch.visible[..., 1:] - 2 - entry[:-1]], dim=-1
+    )
+    before = torch.arange(ids.shape[1], device=ids.device) < entries - 1
+    return Sources(
+        keys, ids, distance.repeat_interleave(batch.canvas.shape[-1], dim=1), before.expand(len(ids), -1)
     )
 
 
-def _mean_loss(model: StreamsModel, hidden: Tensor, targets: Tensor, weights: Tensor) -> Tensor:
-    """Return the weighted mean cross-entropy of targets [B, N] under hidden [B, N, width]; 0 without any weight."""
+def _loss(
+    model: StreamsModel, hidden: Tensor, targets: Tensor, weights: Tensor, sources: Sources | None = None
+) -> Tensor:
+    """Return the weighted mean of the negative log-likelihoods of targets [B, N]; 0 without any weight.
+
+    `hidden` is [B, N, width].
+    """
+    others, kept = torch.full_like(weights, float("-inf")), torch.zeros_like(weights)
+    if sources is not None:
+        copied, kept = model.copies.log_likelihoods(hidden, targets, sources)
+        others = copied - kept  # so that logaddexp(own + kept, copied) is logaddexp(own, others) + kept
     learned = weights.flatten().nonzero().squeeze(-1)
-    weights = weights.flatten()[learned]
-    loss = weighted_cross_entropy(
-        hidden.flatten(0, 1)[learned], model.transformer.embedding.weight, targets.flatten()[learned], weights
+    likelihood = weighted_likelihood(
+        hidden.flatten(0, 1)[learned],
+        model.transformer.embedding.weight,
+        targets.flatten()[learned],
+        weights.flatten()[learned],
+        others.flatten()[learned],
     )
-    return loss / weights.sum().clamp(min=1.0)
+    return -(likelihood + (weights * kept).sum()) / weights.sum().clamp(min=1.0)
 
 
 class TrainingAttention:

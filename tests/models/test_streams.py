@@ -1,12 +1,14 @@
 """The training pass and the cached passes are the same function."""
 
+import copy
+
 import pytest
 import torch
 
-from dllm_lsp.models.streams import AFTER, BEFORE, CANVAS, Streams, StreamsConfig, StreamsModel
+from dllm_lsp.models.streams import AFTER, BEFORE, Streams, StreamsConfig, StreamsModel
 from dllm_lsp.models.transformer import TransformerConfig
 from dllm_lsp.training.batches import Batch
-from dllm_lsp.training.losses import TrainingAttention
+from dllm_lsp.training.losses import canvas_sources, hidden_states
 
 TEXT = 20
 CANVAS_SIZE = 5
@@ -37,11 +39,10 @@ def batch_of(tokens: list[int], holes: list[tuple[int, int]], canvases: torch.Te
 
 
 def training_logits(model: StreamsModel, batch: Batch) -> torch.Tensor:
-    roles = (batch.before, BEFORE), (batch.after, AFTER), (batch.canvas.flatten(1), CANVAS)
-    x = torch.cat([model.embed(ids, role) for ids, role in roles], dim=1)
-    hidden = model.transformer(x, TrainingAttention(model, batch))
-    canvases = hidden[:, 2 * batch.before.shape[1] :].view(*batch.canvas.shape, -1)
-    return model.transformer.logits(canvases)[0]
+    hidden = hidden_states(model, batch)
+    logits = model.transformer.logits(hidden.canvases)
+    found = model.copies.log_probabilities(hidden.canvases, logits, canvas_sources(model, hidden, batch))
+    return found.view(*batch.canvas.shape, -1)[0]
 
 
 def cached_logits(
@@ -52,7 +53,7 @@ def cached_logits(
 
 
 def encoded(model: StreamsModel, before: list[int], after: list[int], pieces: int = 1) -> Streams:
-    streams = Streams(model.empty(1, 64), model.empty(1, 64))
+    streams = Streams(model.stream(64), model.stream(64))
     for role, ids in ((BEFORE, before), (AFTER, after)):
         for piece in filter(len, torch.tensor(ids).tensor_split(pieces)):
             model.encode(piece, role, streams[role])
@@ -97,13 +98,16 @@ def test_a_canvas_padded_in_training_is_as_if_it_were_short(model: StreamsModel)
 @torch.no_grad()
 def test_a_stream_cut_and_grown_again_equals_a_fresh_one(model: StreamsModel) -> None:
     tokens = torch.randint(6, 50, (TEXT,))
-    stream, fresh = model.empty(1, 64), model.empty(1, 64)
+    stream, fresh = model.stream(64), model.stream(64)
     model.encode(tokens, BEFORE, stream)
-    stream.truncate(7)
+    stream.cache.truncate(7)
     model.encode(tokens[:5], BEFORE, stream)
     model.encode(torch.cat([tokens[:7], tokens[:5]]), BEFORE, fresh)
-    torch.testing.assert_close(stream.keys, fresh.keys, rtol=1e-4, atol=1e-4)
-    torch.testing.assert_close(stream.values, fresh.values, rtol=1e-4, atol=1e-4)
+    for name in ("keys", "values"):
+        found, expected = getattr(stream.cache, name), getattr(fresh.cache, name)
+        torch.testing.assert_close(found, expected, rtol=1e-4, atol=1e-4)
+    for found, expected in zip(stream.copyable(BEFORE), fresh.copyable(BEFORE), strict=True):
+        torch.testing.assert_close(found, expected, rtol=1e-4, atol=1e-4)
 
 
 @torch.no_grad()
@@ -141,6 +145,17 @@ def test_reading_on_is_encoding_on(model: StreamsModel) -> None:
     contexts, more = [[5, 9, 10], [5, 7, 8, 9, 9]], torch.randint(6, 50, (2, 4))
     streams = [encoded(model, before, [5]).before for before in contexts]
     last = torch.tensor([[before[-1]] for before in contexts])
-    states = model.read_on(streams, torch.cat([last, more], dim=1))
-    for stream, tokens, state in zip(streams, more, states[:, 1:], strict=True):
-        torch.testing.assert_close(state, model.encode(tokens, BEFORE, stream), rtol=1e-4, atol=1e-4)
+    read = model.read_on(streams, torch.cat([last, more], dim=1))
+    for before, tokens, following in zip(contexts, more, read, strict=True):
+        expected = model.log_likelihoods(torch.cat([torch.tensor(before), tokens]), BEFORE)
+        found = following[:-1].gather(-1, tokens[:, None])[:, 0]
+        torch.testing.assert_close(found, expected[len(before) - 1 :], rtol=1e-4, atol=1e-4)
+
+
+@torch.no_grad()
+def test_what_can_be_copied_is_likely_when_the_gate_is_open(model: StreamsModel) -> None:
+    wide = copy.deepcopy(model)
+    torch.nn.init.constant_(wide.copies.gate.bias, 50.0)
+    found = cached_logits(wide, [5, 9, 10], [5, 8, 7, 6], torch.zeros(2, dtype=torch.long)).exp()
+    # Nothing stands left of 6, the first token behind the hole, and the begin tokens are no text.
+    assert (found.sum(-1) - found[:, [9, 10, 7, 8]].sum(-1) < 1e-4).all()

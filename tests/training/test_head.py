@@ -3,7 +3,7 @@ import torch
 from torch.nn import functional as F
 
 from dllm_lsp.training import head as head_module
-from dllm_lsp.training.head import weighted_cross_entropy
+from dllm_lsp.training.head import weighted_likelihood
 
 
 @pytest.mark.parametrize("slice_logits", [1, 3 * 11, 10**6])
@@ -15,16 +15,18 @@ def test_loss_and_gradients_are_those_of_all_logits_at_once(
     hidden = torch.randn(7, 5).requires_grad_()
     head = torch.randn(11, 5).requires_grad_()
     targets, weights = torch.randint(0, 11, (7,)), torch.rand(7)
-    expected = (F.cross_entropy(hidden @ head.T, targets, reduction="none") * weights).sum()
-    found = weighted_cross_entropy(hidden, head, targets, weights)
+    others = torch.randn(7).index_fill(0, torch.tensor([2, 5]), float("-inf")).requires_grad_()
+    own = -F.cross_entropy(hidden @ head.T, targets, reduction="none")
+    expected = (torch.logaddexp(own, others) * weights).sum()
+    found = weighted_likelihood(hidden, head, targets, weights, others)
     torch.testing.assert_close(found, expected)
     scale = 0.3
-    wanted = torch.autograd.grad(scale * expected, [hidden, head])
-    torch.testing.assert_close(torch.autograd.grad(scale * found, [hidden, head]), wanted)
+    wanted = torch.autograd.grad(scale * expected, [hidden, head, others])
+    torch.testing.assert_close(torch.autograd.grad(scale * found, [hidden, head, others]), wanted)
 
 
 def test_nothing_to_learn_costs_nothing() -> None:
     hidden, head = torch.randn(0, 5).requires_grad_(), torch.randn(11, 5).requires_grad_()
-    loss = weighted_cross_entropy(hidden, head, torch.zeros(0, dtype=torch.long), torch.zeros(0))
+    loss = weighted_likelihood(hidden, head, torch.zeros(0, dtype=torch.long), *torch.zeros(2, 0))
     loss.backward()
     assert (loss, head.grad.abs().sum()) == (0, 0)

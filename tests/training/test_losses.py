@@ -27,9 +27,7 @@ def batch() -> Batch:
 def stream_losses(batch: Batch, role: int) -> torch.Tensor:
     each = []
     for ids, length in zip((batch.before, batch.after)[role], batch.lengths.tolist(), strict=True):
-        hidden = MODEL.encode(ids[:length], role, MODEL.empty(1, length))
-        logits = MODEL.transformer.logits(hidden[:-1])
-        each.append(cross_entropy(logits, ids[1:length], reduction="none"))
+        each.append(-MODEL.log_likelihoods(ids[:length], role))
     return torch.cat(each).mean()
 
 
@@ -38,7 +36,7 @@ def canvas_loss(batch: Batch) -> torch.Tensor:
     for row, column in batch.canvas_lengths.nonzero().tolist():
         size = int(batch.canvas_lengths[row, column])
         seen = batch.visible[row, column].tolist()
-        stores = Streams(MODEL.empty(1, 60), MODEL.empty(1, 60))
+        stores = Streams(MODEL.stream(60), MODEL.stream(60))
         for role, ids in ((BEFORE, batch.before), (AFTER, batch.after)):
             MODEL.encode(ids[row, : seen[role]], role, stores[role])
         canvas = batch.canvas[row, column, None, :size]
