@@ -12,12 +12,29 @@ from dllm_lsp.engine.model import Model
 from dllm_lsp.engine.streams import StreamsInfilling
 from dllm_lsp.models.bidirectional import Bidirectional
 from dllm_lsp.models.checkpoint import Checkpoint, load_checkpoint
+from dllm_lsp.models.precision import QUANTIZED, check, resolved, storage
+from dllm_lsp.models.quantization import quantize
+from dllm_lsp.models.streams import StreamsModel
 from dllm_lsp.models.tokenizer import TextTokenizer, Tokenizer
 
 
-def load_model(folder: Path, device: torch.device) -> tuple[Model[Any], TextTokenizer]:
-    """Load a model and its tokenizer onto a device; raise CheckpointError."""
-    return infilling(load_checkpoint(folder, device))
+def load_model(
+    folder: Path, device: torch.device, precision: str = "auto"
+) -> tuple[Model[Any], TextTokenizer]:
+    """Load a model and its tokenizer onto a device, in a precision as the settings name it.
+
+    Raises CheckpointError, or PrecisionError for one that the device has not.
+    """
+    check(precision, device)
+    # A model that is to be quantized may fit onto the device only afterwards.
+    place = torch.device("cpu") if precision in QUANTIZED else device
+    checkpoint = load_checkpoint(folder, place, storage(precision, device))
+    chosen = resolved(precision, device, checkpoint.model.transformer)
+    if chosen in QUANTIZED:
+        quantize(checkpoint.model.transformer, chosen, device)
+    if isinstance(checkpoint.model, StreamsModel):
+        checkpoint.model.to(device)
+    return infilling(checkpoint)
 
 
 def infilling(checkpoint: Checkpoint) -> tuple[Model[Any], TextTokenizer]:

@@ -1,0 +1,55 @@
+"""A model comes into the engine in the precision that was asked for."""
+
+from pathlib import Path
+
+import pytest
+import torch
+from tiny_model import tiny_checkpoint
+from torch import nn
+
+from dllm_lsp.engine import loading
+from dllm_lsp.engine.loading import load_model
+from dllm_lsp.models.checkpoint import save_checkpoint
+from dllm_lsp.models.precision import PrecisionError
+
+CPU = torch.device("cpu")
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    save_checkpoint(tmp_path, *tiny_checkpoint(), torch.float32)
+    return tmp_path
+
+
+def logits(folder: Path, precision: str) -> torch.Tensor:
+    model, _ = load_model(folder, CPU, precision)
+    context = model.context("python")
+    context.become([40, 41, 42], [43, 44])
+    with torch.no_grad():
+        return model.denoiser([context], 6)(torch.zeros(1, 6, dtype=torch.long), torch.tensor([6]))
+
+
+def test_int8_is_nearly_what_it_was(folder: Path) -> None:
+    whole, small = logits(folder, "fp32"), logits(folder, "int8")
+    assert not torch.equal(whole, small)
+    assert float((whole - small).norm() / whole.norm()) < 0.1
+
+
+@pytest.mark.parametrize("chosen", ["fp32", "int8"])
+def test_auto_is_what_the_machine_gains_from(
+    folder: Path, chosen: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(loading, "resolved", lambda precision, device, network: chosen)
+    found = logits(folder, "auto")
+    assert torch.equal(found, logits(folder, chosen))
+
+
+def test_every_matrix_is_quantized(folder: Path) -> None:
+    model, _ = load_model(folder, CPU, "int8")
+    transformer = model._network.transformer
+    assert not [module for module in transformer.modules() if isinstance(module, nn.Linear | nn.Embedding)]
+
+
+def test_a_precision_that_the_device_lacks_is_told(folder: Path) -> None:
+    with pytest.raises(PrecisionError, match='"engine.precision" is "fp8"'):
+        load_model(folder, CPU, "fp8")
