@@ -51,5 +51,5 @@ def test_every_matrix_is_quantized(folder: Path) -> None:
 
 
 def test_a_precision_that_the_device_lacks_is_told(folder: Path) -> None:
-    with pytest.raises(PrecisionError, match='"engine.precision" is "fp8"'):
+    with pytest.raises(PrecisionError, match=r'"engine\.precision" is "fp8"'):
         load_model(folder, CPU, "fp8")
