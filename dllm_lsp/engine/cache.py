@@ -31,3 +31,7 @@ class ContextCache(Generic[_Context]):
         while len(self._contexts) > 1 and sum(c.bytes for c in self._contexts.values()) > self._limit:
             self._contexts.popitem(last=False)
         return context
+
+    def clear(self) -> None:
+        """Forget all of them."""
+        self._contexts.clear()

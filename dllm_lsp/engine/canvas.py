@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
 
@@ -27,31 +28,46 @@ class Canvas:
     end: Tensor
 
     @classmethod
-    def masked(cls, tokens: CanvasTokens, lengths: Tensor) -> Canvas:
-        """Return canvases of nothing but masks, of `lengths` [rows]."""
-        shape, device = (len(lengths), int(lengths.max())), lengths.device
-        ids = torch.full(shape, tokens.mask, device=device)
-        nothing = torch.zeros(len(lengths), device=device)
-        return cls(tokens, ids, torch.zeros(shape, device=device), lengths, nothing)
+    def masked(cls, tokens: CanvasTokens, lengths: Sequence[int], device: torch.device) -> Canvas:
+        """Return canvases of nothing but masks, a row for each of `lengths`."""
+        rows, width = len(lengths), max(lengths)
+        return cls(
+            tokens,
+            ids=torch.full((rows, width), tokens.mask, device=device),
+            probability=torch.zeros(rows, width, device=device),
+            lengths=torch.tensor(lengths, device=device),
+            end=torch.zeros(rows, device=device),
+        )
 
     @property
     def open(self) -> Tensor:
         """Where masks are left, [rows, width]."""
         return self._inside & (self.ids == self.tokens.mask)
 
+    def row(self, number: int) -> Canvas:
+        """Return one row, without its padding."""
+        one, length = slice(number, number + 1), int(self.lengths[number])
+        return replace(
+            self,
+            ids=self.ids[one, :length],
+            probability=self.probability[one, :length],
+            lengths=self.lengths[one],
+            end=self.end[one],
+        )
+
     @property
     def settled(self) -> bool:
         """Whether no row has a mask left."""
         return not bool(self.open.any())
 
-    def proposals(self, logits: Tensor, budget: int) -> Proposals:
+    def proposals(self, logits: Tensor, longest: int) -> Proposals:
         """Return what logits [rows, width, vocabulary] propose for the masks.
 
-        What is forbidden is not proposed, nor is *expand* in rows that are `budget` long.
+        What is forbidden is not proposed, nor is *expand* in rows that are `longest` or longer.
         """
         logits = logits.float().index_fill(-1, _forbidden(self.tokens, logits.device), float("-inf"))
         if self.tokens.expand is not None:
-            full = (self.lengths >= budget)[:, None]
+            full = (self.lengths >= longest)[:, None]
             logits[..., self.tokens.expand] = logits[..., self.tokens.expand].masked_fill(full, float("-inf"))
         return Proposals.of(logits, self.open)
 
@@ -83,14 +99,15 @@ class Canvas:
             probability=proposals.confidence.where(proposals.open, self.probability),
             end=torch.where(cut < len(position), ends, self.end[:, None])[:, 0],
         )
-        return canvas._resized(self._inside & (position < cut), accepted & expands)
+        removed = proposals.open & (position >= cut)
+        return canvas._resized(self._inside & ~removed, accepted & expands)
 
     def _resized(self, kept: Tensor, doubled: Tensor) -> Canvas:
         """Return the rows with what is kept of them, some positions twice."""
         count = kept.long() + doubled
         lengths = count.sum(-1)
         width = torch.arange(int(lengths.max()), device=lengths.device)
-        source = torch.searchsorted(count.cumsum(-1), width.expand(len(lengths), -1), right=True)
+        source = torch.searchsorted(count.cumsum(-1), width.expand(len(lengths), -1).contiguous(), right=True)
         source = source.clamp(max=count.shape[1] - 1)
         return replace(
             self,

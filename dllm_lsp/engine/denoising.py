@@ -2,33 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 
+from dllm_lsp.engine.budget import Budget
 from dllm_lsp.engine.canvas import Canvas
 from dllm_lsp.engine.model import Denoiser
 from dllm_lsp.engine.policies import Policy, everything
 
 
 def denoise(
-    denoiser: Denoiser,
-    canvas: Canvas,
-    policy: Policy,
-    *,
-    budget: int,
-    passes: int,
-    is_late: Callable[[], bool],
+    denoiser: Denoiser, canvas: Canvas, policy: Policy, budget: Budget, longest: int
 ) -> Iterator[Canvas]:
-    """Yield the canvases after every step, at least one, the last ones without masks.
+    """Yield the canvases after every step until no row has a mask left; no row grows beyond `longest` tokens.
 
-    In the last of `passes`, and once `is_late` says that the time is up, whatever is proposed is accepted, so
-    that a budget cuts confidence and not the text. No row grows beyond `budget` tokens.
+    Easy canvases end after a pass or two, since a step accepts all that is sure. Once the budget is spent,
+    whatever is proposed is accepted, so that a budget cuts confidence and not the text.
     """
-    for number in range(max(1, passes)):
+    while not canvas.settled:
         logits = denoiser(canvas.ids, canvas.lengths)
-        if number + 1 >= passes or is_late():
-            canvas = canvas.step(canvas.proposals(logits, budget=0), everything, sure=0.0)
+        budget.spend()
+        if budget.is_spent:
+            canvas = canvas.step(canvas.proposals(logits, longest=0), everything, sure=0.0)
         else:
-            canvas = canvas.step(canvas.proposals(logits, budget), policy)
+            canvas = canvas.step(canvas.proposals(logits, longest), policy)
         yield canvas
-        if canvas.settled:
-            return

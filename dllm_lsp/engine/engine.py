@@ -2,46 +2,42 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Generator
 from typing import Any
 
 import torch
 
+from dllm_lsp.engine.budget import Budget
 from dllm_lsp.engine.cache import ContextCache
 from dllm_lsp.engine.canvas import Canvas
-from dllm_lsp.engine.denoising import denoise
+from dllm_lsp.engine.effort import EFFORTS, Effort
+from dllm_lsp.engine.infilling import infill
 from dllm_lsp.engine.loading import load_model
 from dllm_lsp.engine.model import Model
-from dllm_lsp.engine.policies import POLICIES
 from dllm_lsp.models.checkpoint import resolve
-from dllm_lsp.models.tokenizer import Tokenizer
+from dllm_lsp.models.tokenizer import TextTokenizer
 from dllm_lsp.worker.messages import Draft, Hole, Infill, Infilled, Piece
 
 CHARACTERS_PER_TOKEN = 3
 """Of code, a little under the mean, so that a full window seldom has to be cut again."""
 
+BATCHES = (16, 4, 1)
+"""How many canvases are worked on at a time; the next where the device's memory does not hold as many."""
+
 
 class Engine:
     """A model, its tokenizer, and what is cached of the documents it serves; used by one thread at a time."""
 
-    def __init__(
-        self,
-        model: Model[Any],
-        tokenizer: Tokenizer,
-        name: str,
-        device: torch.device,
-        policy: str = "threshold",
-    ) -> None:
+    def __init__(self, model: Model[Any], tokenizer: TextTokenizer, name: str, device: torch.device) -> None:
         self._model, self._tokenizer, self._device = model, tokenizer, device
-        self._policy = POLICIES[policy]
         self._cache = ContextCache(model.context)
         self.model, self.device = name, str(device)
         self.before = CHARACTERS_PER_TOKEN * model.before
         self.after = CHARACTERS_PER_TOKEN * model.after
+        self.canvas = model.canvas
 
     @classmethod
-    def load(cls, model: str, device: str, threads: int, policy: str = "threshold") -> Engine:
+    def load(cls, model: str, device: str, threads: int) -> Engine:
         """Load "bundled" or a folder; `threads` 0 means one.
 
         Raises CheckpointError, or ValueError for a device that this machine has not.
@@ -49,41 +45,50 @@ class Engine:
         # So small a network gains nothing from a second thread, and loses much where the cores are busy.
         torch.set_num_threads(threads or 1)
         place = _device(device)
-        return cls(*load_model(resolve(model), place), model, place, policy)
+        return cls(*load_model(resolve(model), place), model, place)
+
+    def tokens(self, text: str) -> int:
+        """Return how many tokens a text takes."""
+        return len(self._tokenizer.encode(text))
 
     @torch.inference_mode()
-    def infill(self, request: Infill) -> Generator[Draft, None, Infilled]:
+    def infill(self, request: Infill, effort: Effort | None = None) -> Generator[Draft, None, Infilled]:
         """Fill the hole, yielding after every denoising step; closing the generator cancels.
 
-        The document's name only says what the cache may hold already; the answer does not depend on it.
+        The document's name only says what the cache may hold already; the answer does not depend on it. `effort` is
+        for those who measure; else it is the request's. Raises MemoryError where the device's memory does not hold
+        a single canvas.
         """
-        began, limits = time.monotonic(), request.limits
-        context = self._cache.of(request.document, request.hole.language)
-        encoded = context.become(*self._tokens(request.hole))
-        budget = min(max(limits.tokens, 1), self._model.canvas)
-        denoiser = self._model.denoiser([context], budget)
-        ready, steps = time.monotonic(), 0
+        limits, effort = request.limits, effort or EFFORTS[request.limits.effort]
+        budget = Budget(min(limits.passes, effort.passes), limits.milliseconds)
+        for batch in BATCHES:
+            try:
+                return (yield from self._infill(request, effort.within(batch), budget))
+            except (RuntimeError, MemoryError) as error:
+                if not _is_out_of_memory(error):
+                    raise
+                self._cache.clear()
+        raise MemoryError
 
-        def is_late() -> bool:
-            """Whether another pass, as long as the mean so far, would end after the budget."""
-            now = time.monotonic()
-            return 1000 * (now - began + (now - ready) / (steps + 1)) > limits.milliseconds
-
-        tokens = self._model.tokens.fixed if limits.exact else self._model.tokens
-        canvas = Canvas.masked(tokens, torch.tensor([budget], device=self._device))
-        drafts = denoise(denoiser, canvas, self._policy, budget=budget, passes=limits.passes, is_late=is_late)
-        for canvas in drafts:
+    def _infill(self, request: Infill, effort: Effort, budget: Budget) -> Generator[Draft, None, Infilled]:
+        limits, hole = request.limits, request.hole
+        context = self._cache.of(request.document, hole.language)
+        encoded = context.become(*self._tokens(hole))
+        size = min(max(limits.tokens, 1), self._model.canvas)
+        steps = 0
+        canvases = infill(self._model, context, size, effort, budget, device=self._device, exact=limits.exact)
+        for canvas in canvases:
             steps += 1
-            pieces = self._pieces(canvas, 0)
+            pieces = self._pieces(canvas)
             yield Draft(id=request.id, step=steps, pieces=pieces)
         return Infilled(
             id=request.id,
             pieces=pieces,
-            end=float(canvas.end[0]),
+            end=float(canvas.end),
             steps=steps,
-            passes=steps + (encoded > 0),
+            passes=budget.spent + (encoded > 0),
             encoded=encoded,
-            milliseconds=1000 * (time.monotonic() - began),
+            milliseconds=budget.milliseconds,
         )
 
     def _tokens(self, hole: Hole) -> tuple[list[int], list[int]]:
@@ -92,15 +97,13 @@ class Engine:
         after = _near_end(self._tokenizer.encode(hole.after)[::-1], self._model.after)
         return before, after[::-1]
 
-    def _pieces(self, canvas: Canvas, row: int) -> tuple[Piece, ...]:
-        length = int(canvas.lengths[row])
-        ids: list[int] = canvas.ids[row, :length].tolist()
+    def _pieces(self, canvas: Canvas) -> tuple[Piece, ...]:
+        """Return the tokens of a canvas of one row."""
+        [ids], [probabilities] = canvas.ids.tolist(), canvas.probability.tolist()
         texts = self._tokenizer.pieces(ids)
         return tuple(
             Piece(None if i == canvas.tokens.mask else text, probability)
-            for i, text, probability in zip(
-                ids, texts, canvas.probability[row, :length].tolist(), strict=True
-            )
+            for i, text, probability in zip(ids, texts, probabilities, strict=True)
         )
 
 
@@ -124,3 +127,8 @@ def _device(name: str) -> torch.device:
             f'The setting "engine.device" is "{name}", which cannot be used here: {error}'
         ) from error
     return device
+
+
+def _is_out_of_memory(error: Exception) -> bool:
+    """Return whether a device, or this machine, has no memory left; torch says so in several ways."""
+    return isinstance(error, MemoryError | torch.OutOfMemoryError) or "allocate memory" in str(error)

@@ -15,7 +15,6 @@ from tqdm import tqdm
 
 from dllm_lsp.engine.engine import Engine
 from dllm_lsp.engine.loading import load_model
-from dllm_lsp.engine.policies import POLICIES
 from dllm_lsp.evaluation.answers import Answer, ask
 from dllm_lsp.evaluation.figures import figures, gates
 from dllm_lsp.evaluation.holes import Kind, open_lines
@@ -23,7 +22,7 @@ from dllm_lsp.evaluation.options import add_engine_options, positive
 from dllm_lsp.evaluation.sources import read_sources
 from dllm_lsp.evaluation.tables import figures_table, gates_table
 from dllm_lsp.models.checkpoint import CheckpointError, resolve
-from dllm_lsp.worker.messages import Limits
+from dllm_lsp.worker.messages import Effort, Limits
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -50,8 +49,8 @@ def _answers(options: argparse.Namespace) -> list[Answer]:
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
     places = open_lines(read_sources(options.source), options.seed)
     model, tokenizer = load_model(resolve(options.model), device)
-    engine = Engine(model, tokenizer, options.model, device, options.policy)
-    limits = Limits(passes=options.passes, milliseconds=math.inf)
+    engine = Engine(model, tokenizer, options.model, device)
+    limits = Limits(effort=options.effort, passes=options.passes, milliseconds=math.inf)
     bar = tqdm(islice(places, options.limit), total=options.limit, unit="place")
     return [ask(engine, tokenizer, place, limits) for place in bar]
 
@@ -66,7 +65,7 @@ def _parser() -> argparse.ArgumentParser:
     add_engine_options(parser)
     parser.add_argument("--limit", type=positive, default=1000, metavar="N", help="places (default: 1000)")
     parser.add_argument("--seed", type=int, default=0, help="of the places (default: 0)")
-    parser.add_argument("--policy", choices=POLICIES, default="threshold", help="default: threshold")
+    parser.add_argument("--effort", choices=get_args(Effort), default=Limits().effort, help="default: medium")
     parser.add_argument("--passes", type=positive, default=Limits().passes, help="denoising steps at most")
     parser.add_argument("--json", type=Path, metavar="FILE", help="write figures and all answers there")
     return parser

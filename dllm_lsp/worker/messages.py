@@ -14,6 +14,9 @@ VERSION = 2
 HEADER_BYTES = 4
 MAX_FRAME_BYTES = 16 * 1024 * 1024
 
+Effort = Literal["instant", "low", "medium", "high"]
+"""How much work an answer is worth."""
+
 
 class Hole(Struct, frozen=True):
     """The place to fill: the code on both sides of it, bounded, each side reaching to a line boundary.
@@ -27,14 +30,15 @@ class Hole(Struct, frozen=True):
 
 
 class Limits(Struct, frozen=True, kw_only=True):
-    """What one request may cost: canvas size in tokens, network passes, wall-clock milliseconds.
+    """What one request may cost: effort, canvas size in tokens, network passes, wall-clock milliseconds.
 
     With `exact` the canvas keeps its size: as many tokens are written as it has.
     """
 
+    effort: Effort = "medium"
     tokens: int = 32
     exact: bool = False
-    passes: int = 32
+    passes: int = 64
     milliseconds: float = 200.0
 
 
@@ -99,7 +103,7 @@ class Infilled(Struct, frozen=True, kw_only=True, tag="infilled"):
     """The filled hole.
 
     `end` is the probability that the text ends where it does. `steps` counts denoising steps, `passes` every
-    run of the network (encoding the context too), `encoded` the context tokens not found in the cache.
+    run of the network (encoding the context counts as one), `encoded` the context tokens not found in the cache.
     """
 
     id: int

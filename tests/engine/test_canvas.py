@@ -2,96 +2,166 @@ import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
-from scripted import VOCABULARY, probabilities
+from scripted import DELETE, EXPAND, MASK, TOKENS, VOCABULARY, Wanted, logits
 
 from dllm_lsp.engine.canvas import Canvas
-from dllm_lsp.engine.policies import POLICIES, THRESHOLD, everything, sequential, threshold
-from dllm_lsp.models.tokenizer import Tokenizer
+from dllm_lsp.engine.policies import POLICIES, THRESHOLD, Policy, everything, sequential, threshold
 
-MASK, DELETE = Tokenizer.mask, Tokenizer.delete
 CPU = torch.device("cpu")
+LONGEST = 8
 
 
-def masked(length: int) -> Canvas:
-    return Canvas.masked(length, CPU)
+def masked(*lengths: int) -> Canvas:
+    return Canvas.masked(TOKENS, lengths, CPU)
+
+
+def stepped(canvas: Canvas, wanted: Wanted, policy: Policy, **options: float) -> Canvas:
+    """One row's step."""
+    return canvas.step(canvas.proposals(logits(wanted), LONGEST), policy, **options)
+
+
+def ids(canvas: Canvas) -> list[list[int]]:
+    return [row[:length] for row, length in zip(canvas.ids.tolist(), canvas.lengths.tolist(), strict=True)]
 
 
 def test_a_new_canvas_is_all_masks() -> None:
-    canvas = masked(3)
-    assert canvas.ids.tolist() == [MASK] * 3
+    canvas = masked(3, 1)
+    assert ids(canvas) == [[MASK] * 3, [MASK]]
+    assert canvas.open.sum() == 4
     assert not canvas.settled
-    assert canvas.end == 0
+    assert canvas.end.tolist() == [0, 0]
 
 
 def test_what_the_policy_accepts_is_committed_with_its_probability() -> None:
-    canvas = masked(3).step(probabilities([(7, 0.5), (8, 0.75), (9, 0.25)]), sequential)
-    assert canvas.ids.tolist() == [MASK, 8, MASK]
-    assert canvas.probability.tolist() == pytest.approx([0.5, 0.75, 0.25])
+    canvas = stepped(masked(3), [(7, 0.5), (8, 0.75), (9, 0.25)], sequential)
+    assert ids(canvas) == [[MASK, 8, MASK]]
+    assert canvas.probability[0].tolist() == pytest.approx([0.5, 0.75, 0.25])
 
 
 def test_a_committed_token_stays() -> None:
-    canvas = masked(2).step(probabilities([(7, 0.95), (8, 0.2)]), threshold)
-    canvas = canvas.step(probabilities([(6, 0.99), (9, 0.3)]), threshold)
-    assert canvas.ids.tolist() == [7, 9]
-    assert canvas.probability.tolist() == pytest.approx([0.95, 0.3])
+    canvas = stepped(masked(2), [(7, 0.95), (8, 0.2)], threshold)
+    canvas = stepped(canvas, [(6, 0.99), (9, 0.3)], threshold)
+    assert ids(canvas) == [[7, 9]]
+    assert canvas.probability[0].tolist() == pytest.approx([0.95, 0.3])
     assert canvas.settled
-    assert canvas.end == 0
+    assert canvas.end.tolist() == [0]
 
 
-def test_a_delete_at_the_leftmost_mask_is_put_to_the_policy_and_takes_all_to_its_right() -> None:
-    canvas = masked(3).step(probabilities([(7, 0.95), (DELETE, 0.2), (8, 0.1)]), threshold)
-    canvas = canvas.step(probabilities([(7, 0.95), (DELETE, 0.6), (8, 0.5)]), sequential)
-    assert canvas.ids.tolist() == [7]
-    assert canvas.end == pytest.approx(0.6)
+def test_what_is_forbidden_is_never_proposed() -> None:
+    proposals = masked(1).proposals(torch.zeros(1, 1, VOCABULARY).index_fill(-1, torch.tensor([MASK]), 99), 1)
+    assert proposals.token.item() != MASK
+    assert proposals.confidence.item() == pytest.approx(1 / (VOCABULARY - 2))  # a full canvas cannot expand
+
+
+def test_a_delete_at_the_leftmost_mask_is_put_to_the_policy_and_takes_all_masks_to_its_right() -> None:
+    canvas = stepped(masked(4), [(7, 0.95), (DELETE, 0.2), (8, 0.1), (5, 0.1)], threshold)
+    canvas = stepped(canvas, [(7, 0.95), (DELETE, 0.6), (8, 0.5), (5, 0.1)], sequential)
+    assert ids(canvas) == [[7]]
+    assert canvas.end.tolist() == pytest.approx([0.6])
+
+
+def test_a_delete_takes_nothing_that_was_committed() -> None:
+    canvas = stepped(masked(4), [(7, 0.3), (8, 0.4), (9, 0.95), (6, 0.2)], sequential)
+    canvas = stepped(canvas, [(DELETE, 0.6), (8, 0.4), (9, 0.95), (6, 0.2)], sequential)
+    assert ids(canvas) == [[9]]
 
 
 def test_an_unsure_delete_further_to_the_right_waits() -> None:
-    canvas = masked(4).step(probabilities([(7, 0.3), (8, 0.2), (DELETE, 0.6), (9, 0.4)]), sequential)
-    assert canvas.ids.tolist() == [MASK, MASK, MASK, 9]
-    assert canvas.end == 0
+    canvas = stepped(masked(4), [(7, 0.3), (8, 0.2), (DELETE, 0.6), (9, 0.4)], sequential)
+    assert ids(canvas) == [[MASK, MASK, MASK, 9]]
+    assert canvas.end.tolist() == [0]
 
 
 def test_with_no_certainty_asked_for_the_first_delete_ends_the_canvas() -> None:
-    wanted = [(7, 0.3), (DELETE, 0.4), (DELETE, 0.6)]
-    canvas = masked(3).step(probabilities(wanted), everything, sure=0.0)
-    assert canvas.ids.tolist() == [7]
-    assert canvas.end == pytest.approx(0.4)
+    canvas = stepped(masked(3), [(7, 0.3), (DELETE, 0.4), (DELETE, 0.6)], everything, sure=0.0)
+    assert ids(canvas) == [[7]]
+    assert canvas.end.tolist() == pytest.approx([0.4])
 
 
 def test_a_sure_delete_is_accepted_whatever_the_policy_and_it_chooses_among_the_rest() -> None:
-    canvas = masked(4).step(
-        probabilities([(7, 0.3), (8, 0.5), (DELETE, THRESHOLD + 0.01), (DELETE, 0.99)]), sequential
-    )
-    assert canvas.ids.tolist() == [MASK, 8]
-    assert canvas.end == pytest.approx(THRESHOLD + 0.01)
+    wanted = [(7, 0.3), (8, 0.5), (DELETE, THRESHOLD + 0.01), (DELETE, 0.99)]
+    canvas = stepped(masked(4), wanted, sequential)
+    assert ids(canvas) == [[MASK, 8]]
+    assert canvas.end.tolist() == pytest.approx([THRESHOLD + 0.01])
 
 
 def test_a_later_step_can_delete_more() -> None:
-    canvas = masked(3).step(probabilities([(7, 0.2), (8, 0.3), (DELETE, 0.95)]), sequential)
-    canvas = canvas.step(probabilities([(DELETE, 0.93), (DELETE, 0.2)]), sequential)
-    assert canvas.ids.tolist() == []
-    assert canvas.end == pytest.approx(0.93)
+    canvas = stepped(masked(3), [(7, 0.2), (8, 0.3), (DELETE, 0.95)], sequential)
+    canvas = stepped(canvas, [(DELETE, 0.93), (DELETE, 0.2)], sequential)
+    assert ids(canvas) == [[8]]
+    assert canvas.end.tolist() == pytest.approx([0.93])
 
 
 @pytest.mark.parametrize("policy", [*POLICIES.values(), everything])
-def test_a_hole_can_be_empty(policy) -> None:
-    canvas = masked(3).step(probabilities([(DELETE, 0.99)] * 3), policy)
-    assert canvas.ids.tolist() == []
+def test_a_hole_can_be_empty(policy: Policy) -> None:
+    canvas = stepped(masked(3), [(DELETE, 0.99)] * 3, policy)
+    assert ids(canvas) == [[]]
     assert canvas.settled
-    assert canvas.end == pytest.approx(0.99)
+    assert canvas.end.tolist() == pytest.approx([0.99])
+
+
+def test_an_expand_becomes_two_masks_and_nothing_to_its_right_is_accepted_with_it() -> None:
+    canvas = stepped(masked(3), [(7, 0.95), (EXPAND, 0.95), (9, 0.99)], threshold)
+    assert ids(canvas) == [[7, MASK, MASK, MASK]]
+    canvas = stepped(canvas, [(7, 0.9), (5, 0.95), (6, 0.95), (8, 0.95)], threshold)
+    assert ids(canvas) == [[7, 5, 6, 8]]
+
+
+def test_what_was_committed_to_the_right_of_an_expand_moves() -> None:
+    canvas = stepped(masked(3), [(7, 0.2), (8, 0.3), (9, 0.5)], sequential)
+    canvas = stepped(canvas, [(EXPAND, 0.6), (8, 0.3), (9, 0.5)], sequential)
+    assert ids(canvas) == [[MASK, MASK, MASK, 9]]
+    assert canvas.probability[0, -1].item() == pytest.approx(0.5)
+
+
+def test_nothing_is_expanded_beyond_the_budget() -> None:
+    wanted = [(EXPAND, 0.9)] * LONGEST
+    proposals = masked(LONGEST, LONGEST - 1).proposals(logits(wanted, wanted), LONGEST)
+    assert (proposals.token == EXPAND).any(-1).tolist() == [False, True]
+
+
+def test_rows_change_their_lengths_by_themselves() -> None:
+    wanted = (
+        [(7, 0.95), (EXPAND, 0.95), (8, 0.95)],
+        [(DELETE, 0.95)] * 3,
+        [(6, 0.95), (5, 0.95)],
+        [(4, 0.95), (DELETE, 0.95), (9, 0.95)],
+    )
+    canvas = masked(3, 3, 2, 3)
+    canvas = canvas.step(canvas.proposals(logits(*wanted), LONGEST), threshold)
+    assert ids(canvas) == [[7, MASK, MASK, MASK], [], [6, 5], [4]]
+    assert canvas.open.sum(-1).tolist() == [3, 0, 0, 0]
+    assert canvas.end.tolist() == pytest.approx([0, 0.95, 0, 0.95])
+    assert [ids(canvas.row(number)) for number in range(4)] == [[row] for row in ids(canvas)]
 
 
 @pytest.mark.parametrize("policy", POLICIES.values())
 @given(data=st.data())
-def test_every_step_commits_or_deletes_and_keeps_what_was_committed(policy, data: st.DataObject) -> None:
-    canvas = masked(data.draw(st.integers(1, 8)))
+def test_every_step_changes_something_and_keeps_what_was_committed(policy, data: st.DataObject) -> None:
+    lengths = data.draw(st.lists(st.integers(1, LONGEST), min_size=1, max_size=3))
+    canvas = masked(*lengths)
     proposal = st.tuples(st.integers(DELETE, 5), st.floats(1 / VOCABULARY + 0.01, 1))
-    while not canvas.settled:
-        length = len(canvas.ids)
-        drawn = data.draw(st.lists(proposal, min_size=length, max_size=length))
-        after = canvas.step(probabilities(drawn), policy)
-        kept = canvas.ids[: len(after.ids)]
-        assert torch.equal(after.ids[kept != MASK], kept[kept != MASK])
-        assert (after.ids == MASK).sum() < (canvas.ids == MASK).sum()
-        assert len(after.ids) == length or after.end > 0
+    for _ in range(12):
+        if canvas.settled:
+            return
+        width = canvas.ids.shape[1]
+        drawn = data.draw(
+            st.lists(
+                st.lists(proposal, min_size=width, max_size=width),
+                min_size=len(lengths),
+                max_size=len(lengths),
+            )
+        )
+        after = canvas.step(canvas.proposals(logits(*drawn), LONGEST), policy)
+        assert after.lengths.max() <= LONGEST
+        for old, new, length in zip(ids(canvas), ids(after), canvas.lengths.tolist(), strict=True):
+            assert (old == new) == (MASK not in old)
+            assert [token for token in old if token != MASK] == _without_new(old, new)
+            assert len(new) <= length + 1
         canvas = after
+
+
+def _without_new(old: list[int], new: list[int]) -> list[int]:
+    """Return the tokens of `old` that are found in `new`, in their order."""
+    rest = iter(new)
+    return [token for token in old if token != MASK and token in rest]

@@ -1,45 +1,52 @@
 import math
-from collections.abc import Generator
+from collections.abc import Sequence
 from pathlib import Path
+from typing import get_args
 
 import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from msgspec.structs import replace
 from tiny_model import SOURCE, tiny_checkpoint, tiny_model, tiny_tokenizer
 
-from dllm_lsp.engine.context import DocumentContext
-from dllm_lsp.engine.engine import ContextDenoiser, Engine, Outcome, Progress
-from dllm_lsp.engine.policies import POLICIES
+from dllm_lsp.engine.engine import Engine
+from dllm_lsp.engine.loading import infilling
+from dllm_lsp.engine.streams import StreamsContext, StreamsDenoiser, StreamsInfilling
 from dllm_lsp.models.checkpoint import Checkpoint, CheckpointError, save_checkpoint
-from dllm_lsp.models.keyvalues import KeyValues
-from dllm_lsp.models.streams import AFTER, BEFORE, StreamsModel
+from dllm_lsp.models.streams import AFTER, BEFORE, Streams, StreamsModel, Surroundings
 from dllm_lsp.models.tokenizer import Tokenizer
-from dllm_lsp.worker.messages import Hole, Limits
+from dllm_lsp.worker.messages import Draft, Effort, Hole, Infill, Infilled, Limits
 
 CPU = torch.device("cpu")
 UNHURRIED = Limits(milliseconds=math.inf)
+PATIENT = Limits(milliseconds=math.inf, effort="high")
 HOLE = Hole(before="def read(path):\n    return ", after="\n\n\nclass Point:\n", language="python")
+EFFORTS = get_args(Effort)
 
 
-def new_engine(policy: str = "threshold") -> Engine:
-    return Engine(tiny_checkpoint(), "tiny", CPU, policy)
+def new_engine(checkpoint: Checkpoint | None = None) -> Engine:
+    return Engine(*infilling(checkpoint or tiny_checkpoint()), "tiny", CPU)
 
 
 ENGINE = new_engine()
 
 
-def run(drafts: Generator[Progress, None, Outcome]) -> tuple[list[Progress], Outcome]:
-    progress = []
+def run(
+    hole: Hole, limits: Limits = UNHURRIED, document: str = "a.py", engine: Engine = ENGINE
+) -> tuple[list[Draft], Infilled]:
+    steps = engine.infill(Infill(id=3, document=document, method="test", hole=hole, limits=limits))
+    drafts = []
     while True:
         try:
-            progress.append(next(drafts))
+            drafts.append(next(steps))
         except StopIteration as end:
-            return progress, end.value
+            return drafts, end.value
 
 
-def fill(hole: Hole, limits: Limits = UNHURRIED, document: str = "a.py", engine: Engine = ENGINE) -> Outcome:
-    return run(engine.infill(document, hole, limits))[1]
+def fill(hole: Hole, limits: Limits = UNHURRIED, document: str = "a.py", engine: Engine = ENGINE) -> Infilled:
+    """Fill the hole; the time that it took is left out."""
+    return replace(run(hole, limits, document, engine)[1], milliseconds=0.0)
 
 
 @pytest.mark.parametrize(
@@ -58,44 +65,54 @@ def fill(hole: Hole, limits: Limits = UNHURRIED, document: str = "a.py", engine:
     ],
 )
 def test_any_context_is_filled(before: str, after: str, language: str) -> None:
-    outcome = fill(Hole(before, after, language))
-    assert all(piece.text is not None and 0 < piece.probability <= 1 for piece in outcome.pieces)
-    assert len(outcome.pieces) <= tiny_model().config.reach
-    assert 0 <= outcome.end <= 1
+    infilled = fill(Hole(before, after, language))
+    assert all(piece.text is not None and 0 < piece.probability <= 1 for piece in infilled.pieces)
+    assert len(infilled.pieces) <= tiny_model().config.reach
+    assert 0 <= infilled.end <= 1
 
 
+@pytest.mark.parametrize("effort", EFFORTS)
 @pytest.mark.parametrize("tokens", [-1, 0, 1, 5, 10**9])
-@pytest.mark.parametrize("passes", [-1, 0, 1, 3, 10**9])
-@pytest.mark.parametrize("milliseconds", [-1.0, 0.0, math.inf])
-def test_any_limits_are_kept(tokens: int, passes: int, milliseconds: float) -> None:
-    limits = Limits(tokens=tokens, passes=passes, milliseconds=milliseconds)
-    progress, outcome = run(ENGINE.infill("a.py", HOLE, limits))
-    assert len(outcome.pieces) <= max(1, tokens)
-    assert outcome.steps == len(progress) <= (1 if milliseconds <= 0 else max(1, passes))
-    assert all(piece.text is not None for piece in outcome.pieces)
+@pytest.mark.parametrize(("passes", "milliseconds"), [(-1, 0.0), (0, math.inf), (3, -1.0), (10**9, math.inf)])
+def test_any_limits_are_kept(effort: Effort, tokens: int, passes: int, milliseconds: float) -> None:
+    limits = Limits(effort=effort, tokens=tokens, passes=passes, milliseconds=milliseconds)
+    drafts, infilled = run(HOLE, limits)
+    assert len(infilled.pieces) <= max(1, tokens)
+    assert infilled.steps == len(drafts)
+    assert infilled.passes <= max(1, passes) + 2  # encoding the context, and choosing among candidates
+    assert all(piece.text is not None for piece in infilled.pieces)
+
+
+@pytest.mark.parametrize("effort", EFFORTS)
+def test_an_exact_length_is_kept(effort: Effort) -> None:
+    infilled = fill(HOLE, Limits(effort=effort, tokens=5, exact=True))
+    assert len(infilled.pieces) == 5
+    assert infilled.end == 0
 
 
 def test_every_step_is_told_and_the_last_one_is_the_outcome() -> None:
-    progress, outcome = run(new_engine("sequential").infill("a.py", HOLE, UNHURRIED))
-    assert [number for number, _ in progress] == list(range(1, outcome.steps + 1))
-    assert progress[-1][1] == outcome.pieces
-    assert outcome.steps > 1
-    assert any(piece.text is None for piece in progress[0][1])
+    drafts, infilled = run(HOLE, PATIENT)
+    assert [draft.step for draft in drafts] == list(range(1, infilled.steps + 1))
+    assert {draft.id for draft in drafts} == {infilled.id} == {3}
+    assert drafts[-1].pieces == infilled.pieces
+    assert infilled.steps > 1
+    assert any(piece.text is None for piece in drafts[0].pieces)
 
 
 def test_the_model_is_asked_as_it_was_trained() -> None:
     """Both streams begin with the language and end beside the hole; all of the canvas is masked."""
-    (_, first), *_ = run(new_engine("sequential").infill("a.py", HOLE, UNHURRIED))[0]
+    first, *_ = run(HOLE, PATIENT)[0]
     model, tokenizer = tiny_checkpoint()
     begin = tokenizer.begin("python")
-    before, after = model.empty_stream(60), model.empty_stream(60)
-    model.encode(torch.tensor([begin, *tokenizer.encode(HOLE.before)]), BEFORE, before)
-    model.encode(torch.tensor([begin, *reversed(tokenizer.encode(HOLE.after))]), AFTER, after)
-    canvas = torch.full((model.config.reach,), tokenizer.mask)
-    logits = model.denoise(canvas, before.length, model.assemble(before, after, len(canvas)))
+    streams = Streams(model.stream(60), model.stream(60))
+    model.encode(torch.tensor([begin, *tokenizer.encode(HOLE.before)]), BEFORE, streams.before)
+    model.encode(torch.tensor([begin, *reversed(tokenizer.encode(HOLE.after))]), AFTER, streams.after)
+    canvas = torch.full((1, model.config.reach), tokenizer.mask)
+    lengths = torch.tensor([model.config.reach])
+    [logits] = model.denoise(canvas, lengths, model.assemble([streams], model.config.reach))
     logits[:, [*tokenizer.never_written, *range(tokenizer.size, logits.shape[-1])]] = -math.inf
-    expected = logits.softmax(-1).amax(-1)[: len(first)]
-    assert [piece.probability for piece in first] == pytest.approx(expected.tolist(), rel=1e-3)
+    expected = logits.softmax(-1).amax(-1)[: len(first.pieces)]
+    assert [piece.probability for piece in first.pieces] == pytest.approx(expected.tolist(), rel=1e-3)
 
 
 def test_passes_and_encoded_tokens_are_counted() -> None:
@@ -103,7 +120,7 @@ def test_passes_and_encoded_tokens_are_counted() -> None:
     first = fill(HOLE, engine=engine)
     before, after = (len(tiny_tokenizer().encode(text)) for text in (HOLE.before, HOLE.after))
     assert first.encoded == before + after + 2
-    assert first.passes == first.steps + 2
+    assert first.passes == first.steps + 1
     again = fill(HOLE, engine=engine)
     assert again.encoded == 0
     assert again.passes == again.steps
@@ -140,16 +157,16 @@ def test_the_language_is_seen() -> None:
 
 
 def test_closing_stops_the_work_and_the_next_request_is_served() -> None:
-    engine = new_engine("sequential")
-    drafts = engine.infill("a.py", HOLE, UNHURRIED)
-    next(drafts)
-    drafts.close()
-    assert fill(HOLE, engine=engine).pieces == fill(HOLE, engine=new_engine("sequential")).pieces
+    engine = new_engine()
+    steps = engine.infill(Infill(id=1, document="a.py", method="test", hole=HOLE, limits=PATIENT))
+    next(steps)
+    steps.close()
+    again = replace(fill(HOLE, PATIENT, engine=engine), encoded=0, passes=0)
+    assert again == replace(fill(HOLE, PATIENT, engine=new_engine()), encoded=0, passes=0)
 
 
 def test_between_steps_the_caller_is_in_no_inference_mode() -> None:
-    drafts = ENGINE.infill("a.py", HOLE, UNHURRIED)
-    next(drafts)
+    next(ENGINE.infill(Infill(id=1, document="a.py", method="test", hole=HOLE, limits=UNHURRIED)))
     assert not torch.is_inference_mode_enabled()
 
 
@@ -159,7 +176,7 @@ def favoring(ids: list[int]) -> Checkpoint:
     model.load_state_dict(tiny_model().state_dict())
     with torch.no_grad():
         model.transformer.embedding.weight[ids] *= 1000
-    return Checkpoint(model.eval(), tiny_tokenizer())
+    return Checkpoint(model.eval().requires_grad_(False), tiny_tokenizer())
 
 
 def test_ids_without_text_are_never_written() -> None:
@@ -167,39 +184,78 @@ def test_ids_without_text_are_never_written() -> None:
     nameless = list(range(tiny_tokenizer().size, vocabulary))
     assert nameless
     never = [*tiny_tokenizer().never_written, *nameless]
-    checkpoint = favoring(never)
-    fill(HOLE, engine=Engine(checkpoint, "", CPU))  # would look up the text of an id that has none
-    denoiser = ContextDenoiser(checkpoint.model, DocumentContext(checkpoint.model), 4, torch.tensor(never))
-    written = denoiser(torch.zeros(4, dtype=torch.long)).argmax(-1)
-    assert not set(written.tolist()) & set(never)
+    fill(HOLE, engine=new_engine(favoring(never)))  # would look up the text of an id that has none
+    assert set(never) == set(infilling(tiny_checkpoint())[0].tokens.forbidden)
 
 
 class Silent(StreamsModel):
     """Is sure that the hole is empty."""
 
-    def denoise(self, canvas: torch.Tensor, before_length: int, context: KeyValues) -> torch.Tensor:
-        logits = super().denoise(canvas, before_length, context)
-        logits[:, Tokenizer.delete] = 1000
+    def denoise(self, canvas: torch.Tensor, lengths: torch.Tensor, around: Surroundings) -> torch.Tensor:
+        logits = super().denoise(canvas, lengths, around)
+        logits[..., Tokenizer.delete] = 1000
         return logits
 
 
-@pytest.mark.parametrize("policy", POLICIES)
-def test_a_hole_can_be_empty(policy: str) -> None:
-    model = Silent(tiny_model().config)
-    outcome = fill(HOLE, engine=Engine(Checkpoint(model.eval(), tiny_tokenizer()), "", CPU, policy))
-    assert outcome.pieces == ()
-    assert outcome.end == pytest.approx(1)
-    assert outcome.steps == 1
+@pytest.mark.parametrize("effort", EFFORTS)
+def test_a_hole_can_be_empty(effort: Effort) -> None:
+    silent = Checkpoint(Silent(tiny_model().config).eval().requires_grad_(False), tiny_tokenizer())
+    infilled = fill(HOLE, Limits(effort=effort), engine=new_engine(silent))
+    assert infilled.pieces == ()
+    assert infilled.end == pytest.approx(1)
+
+
+class Greedy(StreamsInfilling):
+    """Has no memory for more than so many rows at once."""
+
+    def __init__(self, most: int, error: Exception) -> None:
+        super().__init__(tiny_model(), tiny_tokenizer())
+        self.most, self.error = most, error
+
+    def denoiser(self, contexts: Sequence[StreamsContext], canvas: int) -> StreamsDenoiser:
+        if len(contexts) > self.most:
+            raise self.error
+        return super().denoiser(contexts, canvas)
+
+
+NO_MEMORY = [
+    MemoryError(),
+    torch.OutOfMemoryError("CUDA out of memory."),
+    RuntimeError("DefaultCPUAllocator: can't allocate memory: you tried to allocate 9 bytes"),
+]
+
+
+@pytest.mark.parametrize("error", NO_MEMORY)
+def test_where_memory_is_short_fewer_candidates_are_tried(error: Exception) -> None:
+    engine = Engine(Greedy(1, error), tiny_tokenizer(), "tiny", CPU)
+    assert fill(HOLE, PATIENT, engine=engine).pieces
+
+
+@pytest.mark.parametrize("error", NO_MEMORY)
+def test_where_there_is_no_memory_at_all_that_is_said_and_the_next_request_is_served(
+    error: Exception,
+) -> None:
+    model = Greedy(0, error)
+    engine = Engine(model, tiny_tokenizer(), "tiny", CPU)
+    with pytest.raises(MemoryError):
+        fill(HOLE, engine=engine)
+    model.most = 1
+    assert fill(HOLE, engine=engine) == fill(HOLE, engine=new_engine())
+
+
+def test_other_errors_are_not_taken_for_lack_of_memory() -> None:
+    engine = Engine(Greedy(0, RuntimeError("shapes differ")), tiny_tokenizer(), "tiny", CPU)
+    with pytest.raises(RuntimeError, match="shapes differ"):
+        fill(HOLE, engine=engine)
 
 
 def test_a_folder_is_loaded(tmp_path: Path) -> None:
-    save_checkpoint(tmp_path, *tiny_checkpoint(), torch.float32)
+    save_checkpoint(tmp_path, *tiny_checkpoint(), torch.float32)  # type: ignore[arg-type]
     engine = Engine.load(str(tmp_path), "cpu", torch.get_num_threads())
-    assert (engine.model, engine.device) == (str(tmp_path), "cpu")
+    assert (engine.model, engine.device, engine.canvas) == (str(tmp_path), "cpu", tiny_model().config.reach)
     assert engine.before > tiny_model().config.before
-    assert fill(HOLE, engine=engine)._replace(milliseconds=0) == fill(HOLE, engine=new_engine())._replace(
-        milliseconds=0
-    )
+    assert engine.tokens(SOURCE) == len(tiny_tokenizer().encode(SOURCE))
+    assert fill(HOLE, engine=engine) == fill(HOLE, engine=new_engine())
 
 
 def test_a_bad_folder_or_device_is_told(tmp_path: Path) -> None:

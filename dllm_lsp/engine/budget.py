@@ -1,0 +1,34 @@
+"""What a request may still cost: passes of the network, and time on the clock."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+
+
+class Budget:
+    """Counts passes and watches the clock from the moment it is made. Passes are below 1 only to be taken as 1."""
+
+    def __init__(self, passes: int, milliseconds: float, clock: Callable[[], float] = time.monotonic) -> None:
+        self._passes, self._milliseconds, self._clock = passes, milliseconds, clock
+        self._began = self._ready = clock()
+        self.spent = 0
+
+    def begin(self) -> None:
+        """Say that the first pass begins now; what came before does not count into a pass's mean time."""
+        self._ready = self._clock()
+
+    def spend(self) -> None:
+        """Count a pass that has been made."""
+        self.spent += 1
+
+    @property
+    def is_spent(self) -> bool:
+        """Whether no other pass fits: none is left, or one as long as the mean so far would end too late."""
+        mean = 1000 * (self._clock() - self._ready) / max(1, self.spent)
+        return self.spent >= self._passes or self.milliseconds + mean > self._milliseconds
+
+    @property
+    def milliseconds(self) -> float:
+        """How long it has been used."""
+        return 1000 * (self._clock() - self._began)

@@ -1,0 +1,33 @@
+"""How much work a request is worth: one knob for people, the budgets behind it for the engine."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from dllm_lsp.engine.policies import Policy, sequential, threshold
+from dllm_lsp.worker import messages
+
+
+class Effort(NamedTuple):
+    """What is spent on a hole.
+
+    `passes` of the network at most; `candidates` decoded side by side, of which the best is taken; how boldly tokens
+    are accepted; and `batch`, how many canvases are worked on at a time.
+    """
+
+    passes: int
+    candidates: int
+    policy: Policy
+    batch: int = 16
+
+    def within(self, batch: int) -> Effort:
+        """The same with batches of at most so many canvases."""
+        return self._replace(batch=batch, candidates=min(self.candidates, batch))
+
+
+EFFORTS: dict[messages.Effort, Effort] = {
+    "instant": Effort(passes=2, candidates=1, policy=threshold),
+    "low": Effort(passes=6, candidates=1, policy=threshold),
+    "medium": Effort(passes=32, candidates=1, policy=threshold),
+    "high": Effort(passes=64, candidates=3, policy=sequential),
+}

@@ -1,0 +1,47 @@
+"""How long the canvases of a request are, and which of its candidates is the best.
+
+Length decides more of the quality than anything else. A model that can *delete* starts with all the room there is.
+For one that cannot, canvases of several lengths see one pass, and the most promising are decoded side by side.
+"""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from dllm_lsp.engine.canvas import Canvas
+from dllm_lsp.engine.policies import Proposals
+
+LENGTHS = (1, 2, 4, 6, 8, 12, 16, 24, 32, 48, 64)
+"""What is tried where the model cannot say where the text ends."""
+
+
+def lengths_within(longest: int) -> list[int]:
+    """Return the lengths to try on canvases of at most `longest` tokens."""
+    return [length for length in LENGTHS if length < longest] + [longest]
+
+
+def halved(longest: int, count: int) -> list[int]:
+    """Return up to `count` lengths for a model that can delete: all the room there is, a half of it, a quarter."""
+    return [longest >> number for number in range(count) if longest >> number]
+
+
+def promise(proposals: Proposals, lengths: Tensor) -> Tensor:
+    """Return how promising canvases of `lengths` [rows] are by their first pass, [rows].
+
+    The mean confidence over what is usual at this length, since short canvases are surer (CAL: arXiv:2602.00476,
+    with its bias curve, which was fitted to LLaDA).
+    """
+    confidence = (proposals.confidence * proposals.open).sum(-1) / lengths
+    usual = 1.00 * (-1.77 * lengths).exp() + 0.56 * (-0.06 * lengths).exp() + 0.24
+    return confidence / usual
+
+
+def merit(canvas: Canvas, fit: Tensor) -> Tensor:
+    """Return how good finished candidates are, [rows], in nats a token.
+
+    The mean of how likely their own tokens were and how well the code after them fits (PILL, 2026).
+    """
+    written = torch.arange(canvas.ids.shape[1], device=canvas.ids.device) < canvas.lengths[:, None]
+    own = (canvas.probability.clamp(min=1e-9).log() * written).sum(-1) / canvas.lengths.clamp(min=1)
+    return (own + fit) / 2
