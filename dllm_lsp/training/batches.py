@@ -89,13 +89,22 @@ class Batches(Dataset[Batch]):
         start = rng.randint(0, max(0, len(file.text) - size // 2))
         start = file.text.rfind("\n", 0, start) + 1
         text = file.text[start : start + size]
-        holes = cut_holes(text, rng, self.config.holes, self.config.kinds)
+        holes = self._healed(text, cut_holes(text, rng, self.config.holes, self.config.kinds))
         cuts = sorted({0, len(text), *(end for hole in holes for end in hole)})
         pieces = self.tokenizer.encode_batch([text[a:b] for a, b in pairwise(cuts)])
         at = dict(zip(cuts, accumulate(map(len, pieces), initial=0), strict=True))
         tokens = [token for piece in pieces for token in piece][: self.config.tokens]
         kept = [Span(at[hole.start], at[hole.end]) for hole in holes if at[hole.end] <= len(tokens)]
         return Document(self.tokenizer.begin(file.language), tokens, kept)
+
+    def _healed(self, text: str, holes: list[Span]) -> list[Span]:
+        """Begin every hole where the word does that it cuts, as decoding does; leave holes out that then collide."""
+        healed: list[Span] = []
+        for hole in holes:
+            start = hole.start - len(self.tokenizer.open_end(text[: hole.start]))
+            if not healed or start > healed[-1].end:
+                healed.append(Span(start, hole.end))
+        return healed
 
 
 def _blank(config: BatchConfig) -> Batch:

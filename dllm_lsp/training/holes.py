@@ -18,11 +18,11 @@ _BRACKETED = re.compile(r"""\(([^()\n]+)\)|\[([^\[\]\n]+)\]|\{([^{}\n]+)\}|"([^"
 class HoleKinds(Struct, frozen=True, kw_only=True):
     """How often each kind of hole is cut, relative to the others; the names are those of the functions below."""
 
-    rest_of_line: float = 0.5
-    line: float = 0.1
-    bracketed: float = 0.15
-    span: float = 0.15
-    block: float = 0.1
+    rest_of_line: float = 0.4
+    line: float = 0.25
+    bracketed: float = 0.1
+    span: float = 0.1
+    block: float = 0.15
 
 
 class Span(NamedTuple):
@@ -60,9 +60,14 @@ def rest_of_line(text: str, lines: list[Span], rng: random.Random) -> Span | Non
 
 
 def line(text: str, lines: list[Span], rng: random.Random) -> Span | None:
-    """A whole line behind its indentation."""
-    whole = rng.choice(lines)
-    return Span(_indented(text, whole), whole.end)
+    """A whole line: behind its indentation, from its start, or from there to the start of the next."""
+    return _whole(text, rng.choice(lines), rng)
+
+
+def _whole(text: str, lines: Span, rng: random.Random) -> Span:
+    start = rng.choice([_indented(text, lines), lines.start])
+    behind = start == lines.start and lines.end < len(text) and rng.random() < 0.5
+    return Span(start, lines.end + behind)
 
 
 def bracketed(text: str, lines: list[Span], rng: random.Random) -> Span | None:
@@ -84,11 +89,13 @@ def span(text: str, lines: list[Span], rng: random.Random) -> Span | None:
 
 
 def block(text: str, lines: list[Span], rng: random.Random) -> Span | None:
-    """From anywhere in a line to the end of the next, or of the one after."""
+    """Two or three lines, whole or from anywhere in the first."""
     first = rng.randrange(len(lines))
     last = min(first + rng.randint(1, 2), len(lines) - 1)
     if last == first:
         return None
+    if rng.random() < 0.5:
+        return _whole(text, Span(lines[first].start, lines[last].end), rng)
     return Span(rng.randint(_indented(text, lines[first]), lines[first].end), lines[last].end)
 
 

@@ -25,6 +25,7 @@ class NoiseConfig(Struct, frozen=True, kw_only=True):
     prefix_revealed: float = 0.3
     full_canvas: float = 0.5
     replaced: float = 0.1
+    merged: float = 0.1
     later_delete_weight: float = 0.2
 
 
@@ -43,14 +44,20 @@ def noised(
 
     A share of canvases is masked throughout, as decoding starts; in another the first few tokens are revealed; in
     the rest each token is masked at a rate drawn uniformly (Sahoo et al. 2024, arXiv:2406.07524, without the 1/t
-    weight). A share of the revealed tokens is replaced by one of `others`, to be recognized as wrong.
+    weight). A share of the revealed tokens is replaced by one of `others`, to be recognized as wrong. In a share of the
+    canvases that are not of full size some masks stand for two tokens, to be told apart by *expand* (DreamOn: Wu et
+    al. 2025).
     """
     assert len(tokens) <= size
     length = size if rng.random() < config.full_canvas else rng.randint(max(len(tokens), 1), size)
     deletes = length - len(tokens)
     hidden = _hidden(len(tokens), config, rng)
+    merged = _merged(hidden, rng) if length < size and rng.random() < config.merged else set()
     canvas = NoisedCanvas([], [], [])
-    for token, masked in zip(tokens, hidden, strict=True):
+    for i, (token, masked) in enumerate(zip(tokens, hidden, strict=True)):
+        if i in merged:
+            canvas.targets[-1] = Tokenizer.expand
+            continue
         wrong = not masked and rng.random() < config.replaced
         canvas.ids.append(Tokenizer.mask if masked else rng.choice(others) if wrong else token)
         canvas.targets.append(token if masked or wrong else IGNORED)
@@ -70,3 +77,12 @@ def _hidden(length: int, config: NoiseConfig, rng: random.Random) -> list[bool]:
         return [i >= revealed for i in range(length)]
     rate = rng.random()
     return [rng.random() < rate for _ in range(length)]
+
+
+def _merged(hidden: Sequence[bool], rng: random.Random) -> set[int]:
+    """Return which hidden tokens share the mask of the one before."""
+    merged: set[int] = set()
+    for i in range(1, len(hidden)):
+        if hidden[i - 1] and hidden[i] and i - 1 not in merged and rng.random() < 0.5:
+            merged.add(i)
+    return merged

@@ -7,7 +7,7 @@ from tiny_model import SOURCE, tiny_tokenizer
 from dllm_lsp.models.tokenizer import Tokenizer
 from dllm_lsp.training.batches import Batch, BatchConfig, Batches
 from dllm_lsp.training.files import SourceFile
-from dllm_lsp.training.noise import IGNORED
+from dllm_lsp.training.noise import IGNORED, NoiseConfig
 
 TOKENIZER = tiny_tokenizer()
 FILES = [
@@ -16,7 +16,7 @@ FILES = [
     SourceFile("empty.py", "python", ""),
     SourceFile("long.py", "python", "x" * 300),
 ]
-CONFIG = BatchConfig(documents=3, tokens=50, holes=6, canvas=16)
+CONFIG = BatchConfig(documents=3, tokens=50, holes=6, canvas=16, noise=NoiseConfig(merged=0))
 
 
 def batches(seed: int = 0) -> Batches:
@@ -70,8 +70,22 @@ def test_what_a_hole_sees_and_what_it_asks_for_make_the_document(number: int) ->
             assert batch.weights[row, column, size:].sum() == 0
 
 
+@settings(max_examples=40)
+@given(st.integers(0, 10**12))
+def test_a_hole_that_cuts_a_word_begins_where_the_word_does(number: int) -> None:
+    batch = batches()[number]
+    for row, column in batch.canvas_lengths.nonzero().tolist():
+        before, after = batch.visible[row, column].tolist()
+        tokens = batch.before[row, 1 : batch.lengths[row]].tolist()
+        line = TOKENIZER.decode(tokens[: before - 1]).rpartition("\n")[2]
+        hole = TOKENIZER.decode(tokens[before - 1 : len(tokens) - (after - 1)])
+        if line.strip() and "\ufffd" not in line:
+            apart = TOKENIZER.encode(f"\n{line}") + TOKENIZER.encode(hole)
+            assert TOKENIZER.encode(f"\n{line}{hole}") == apart
+
+
 def test_there_are_holes() -> None:
-    assert sum(int((batches()[number].canvas_lengths > 0).sum()) for number in range(10)) > 50
+    assert sum(int((batches()[number].canvas_lengths > 0).sum()) for number in range(10)) > 25
 
 
 def test_no_files_are_refused() -> None:

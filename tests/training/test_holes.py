@@ -53,11 +53,16 @@ def test_the_rest_of_a_line_begins_in_its_code() -> None:
         assert SOURCE[:start].rpartition("\n")[2].strip()
 
 
-def test_a_line_is_all_of_its_code() -> None:
+def test_a_line_is_all_of_its_code_with_or_without_what_is_around_it() -> None:
     lines = {line.strip() for line in SOURCE.splitlines()}
+    found = set()
     for start, end in holes_of("line"):
-        assert SOURCE[start:end] in lines
+        hole = SOURCE[start:end]
+        assert hole.strip() in lines
         assert not SOURCE[:start].rpartition("\n")[2].strip()
+        assert "\n" not in hole.removesuffix("\n")
+        found.add((hole[:1].isspace(), hole.endswith("\n")))
+    assert found == {(False, False), (True, False), (True, True), (False, True)}
 
 
 def test_what_stands_in_brackets_ends_before_the_closing_one() -> None:
@@ -72,8 +77,15 @@ def test_a_span_stays_in_its_line() -> None:
 
 def test_a_block_goes_on_in_the_lines_below_and_ends_with_one() -> None:
     for start, end in holes_of("block"):
-        assert SOURCE[end] == "\n"
-        assert "\n" in SOURCE[start:end]
+        assert "\n" in (SOURCE[end - 1], SOURCE[end : end + 1])
+        assert "\n" in SOURCE[start : end - 1]
+
+
+def test_lines_and_blocks_at_the_end_of_a_text_stay_in_it() -> None:
+    for kind in ("line", "block"):
+        for seed in range(50):
+            for hole in cut_holes("a = 1\n  b = 2", random.Random(seed), 3, only(kind)):
+                assert hole.end <= 13
 
 
 def test_kinds_come_as_often_as_asked_for() -> None:

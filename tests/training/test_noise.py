@@ -17,7 +17,7 @@ def test_the_canvas_asks_for_what_is_hidden_or_wrong_and_for_the_end(
     hole: list[int], room: int, seed: int
 ) -> None:
     size = max(1, len(hole) + room)
-    ids, targets, weights = noised(hole, size, OTHERS, NoiseConfig(), random.Random(seed))
+    ids, targets, weights = noised(hole, size, OTHERS, NoiseConfig(merged=0), random.Random(seed))
     assert len(ids) == len(targets) == len(weights)
     assert max(1, len(hole)) <= len(ids) <= size
     for token, seen, target, weight in zip(hole, ids, targets, weights, strict=False):
@@ -64,3 +64,28 @@ def test_shares_are_kept() -> None:
     assert all_masked == pytest.approx(0.5, abs=0.1)
     assert full < 0.3
     assert replaced == pytest.approx(0.25, abs=0.05)
+
+
+@given(tokens, st.integers())
+def test_a_mask_that_asks_to_be_expanded_stands_for_two_tokens(hole: list[int], seed: int) -> None:
+    config = NoiseConfig(all_masked=1, full_canvas=0, merged=1)
+    canvas = noised(hole, len(hole) + 5, OTHERS, config, random.Random(seed))
+    written = iter(hole)
+    for seen, target in zip(canvas.ids, canvas.targets, strict=True):
+        assert seen == MASK
+        if target == Tokenizer.expand:
+            next(written), next(written)
+        elif target != DELETE:
+            assert target == next(written)
+    assert list(written) == []
+
+
+def test_masks_are_merged_as_often_as_asked_for() -> None:
+    hole = list(range(12, 22))
+    found = [
+        Tokenizer.expand in noised(hole, 30, OTHERS, config, random.Random(seed)).targets
+        for config in (NoiseConfig(all_masked=1, full_canvas=0, merged=0.5), NoiseConfig(full_canvas=1))
+        for seed in range(400)
+    ]
+    assert 0.4 < sum(found[:400]) / 400 < 0.6
+    assert not any(found[400:])
