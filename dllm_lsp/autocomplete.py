@@ -61,7 +61,7 @@ class Autocomplete:
         if status.state != "ready":
             return None
         hole = hole_at(snapshot, status.before, status.after)
-        limits = Limits(milliseconds=self._settings.milliseconds)
+        limits = Limits(effort=self._settings.effort, milliseconds=self._settings.milliseconds)
         infilled = await self._engine.infill(snapshot.uri, METHOD, hole, limits, on_draft)
         if infilled is None:
             return None

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Annotated, TypeVar
+from typing import Annotated, Literal, TypeVar
 
 import msgspec
 from msgspec import Meta, Struct
 
 _Tree = TypeVar("_Tree", bound=Struct)
+
+Effort = Literal["instant", "low", "medium", "high"]
+"""How much work an answer is worth."""
 
 
 class EngineSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, rename="camel"):
@@ -22,19 +25,23 @@ class EngineSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
 
 
 class SuggestSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, rename="camel"):
-    """What is shown. A suggestion below `confidence` stays hidden; `milliseconds` bounds the engine."""
+    """What is shown. A suggestion below `confidence` stays hidden; `milliseconds` bounds the engine.
+
+    `effort` says how much work a suggestion is worth within that time.
+    """
 
     enabled: Annotated[bool, Meta(description="true or false")] = True
     confidence: Annotated[float, Meta(ge=0, le=1, description="a number from 0 to 1")] = 0.2
     milliseconds: Annotated[float, Meta(gt=0, description="a number of milliseconds above 0")] = 200.0
+    effort: Annotated[Effort, Meta(description='"instant", "low", "medium" or "high"')] = "medium"
 
 
 class Settings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, rename="camel"):
-    """Everything a user can set. `model` is "bundled" or a folder with a checkpoint."""
+    """Everything a user can set. `model` is "bundled", a folder with a checkpoint, or `owner/name` on the hub."""
 
-    model: Annotated[str, Meta(min_length=1, description='"bundled" or a folder with a checkpoint')] = (
-        "bundled"
-    )
+    model: Annotated[
+        str, Meta(min_length=1, description='"bundled", a folder with a checkpoint, or a model of the hub')
+    ] = "bundled"
     engine: EngineSettings = EngineSettings()
     suggest: SuggestSettings = SuggestSettings()
 

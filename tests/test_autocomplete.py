@@ -42,16 +42,16 @@ def snapshot(before: str = "value = ", after: str = "\n", uri: str = "file:///wo
     return Snapshot(uri, 1, "python", tuple(lines), line, len(before.rsplit("\n", maxsplit=1)[-1]))
 
 
-async def test_the_engine_gets_the_context_it_announced_and_the_users_time() -> None:
+async def test_the_engine_gets_the_context_it_announced_and_what_the_user_grants() -> None:
     engine = Engine()
-    autocomplete = Autocomplete(engine, SuggestSettings(milliseconds=50))
+    autocomplete = Autocomplete(engine, SuggestSettings(milliseconds=50, effort="high"))
     suggestion = await autocomplete.suggest(snapshot("import os\nvalue = ", "\nprint(value)\n"))
     assert suggestion is not None
     assert suggestion.text == "compute(1)"
     [(hole, limits)] = engine.asked
     assert 0 < len(hole.before) <= READY.before
     assert 0 < len(hole.after) <= READY.after
-    assert limits.milliseconds == 50
+    assert (limits.milliseconds, limits.effort) == (50, "high")
 
 
 async def test_drafts_are_heard() -> None:

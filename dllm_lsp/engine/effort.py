@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
+from dllm_lsp import settings
 from dllm_lsp.engine.policies import Policy, sequential, threshold
-from dllm_lsp.worker import messages
 
 
 class Effort(NamedTuple):
@@ -25,7 +25,7 @@ class Effort(NamedTuple):
         return self._replace(batch=batch, candidates=min(self.candidates, batch))
 
 
-EFFORTS: dict[messages.Effort, Effort] = {
+EFFORTS: dict[settings.Effort, Effort] = {
     "instant": Effort(passes=2, candidates=1, policy=threshold),
     "low": Effort(passes=6, candidates=1, policy=threshold),
     "medium": Effort(passes=32, candidates=1, policy=threshold),

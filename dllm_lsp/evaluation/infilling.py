@@ -22,7 +22,8 @@ from dllm_lsp.evaluation.options import add_engine_options, positive
 from dllm_lsp.evaluation.sources import read_sources
 from dllm_lsp.evaluation.tables import figures_table, gates_table
 from dllm_lsp.models.checkpoint import CheckpointError, resolve
-from dllm_lsp.worker.messages import Effort, Limits
+from dllm_lsp.settings import Effort
+from dllm_lsp.worker.messages import Limits
 
 
 def main(arguments: Sequence[str] | None = None) -> None:

@@ -10,12 +10,11 @@ from typing import Literal
 
 from msgspec import Struct, msgpack
 
+from dllm_lsp.settings import Effort
+
 VERSION = 2
 HEADER_BYTES = 4
 MAX_FRAME_BYTES = 16 * 1024 * 1024
-
-Effort = Literal["instant", "low", "medium", "high"]
-"""How much work an answer is worth."""
 
 
 class Hole(Struct, frozen=True):

@@ -25,7 +25,8 @@ def read(file: Path) -> Any:
 
 
 def without_prose(declared: dict[str, Any]) -> dict[str, Any]:
-    return {key: value for key, value in declared.items() if key not in PROSE}
+    kept = {key: value for key, value in declared.items() if key not in PROSE}
+    return kept | {"type": "string", "enum": sorted(kept["enum"])} if "enum" in kept else kept
 
 
 def flat(schema: dict[str, Any], definitions: dict[str, Any], prefix: str = "") -> Flat:
@@ -33,7 +34,7 @@ def flat(schema: dict[str, Any], definitions: dict[str, Any], prefix: str = "") 
     settings: Flat = {}
     for name, declared in schema["properties"].items():
         nested = definitions[declared["$ref"].rpartition("/")[2]] if "$ref" in declared else declared
-        if nested["type"] == "object":
+        if nested.get("type") == "object":
             settings |= flat(nested, definitions, f"{prefix}{name}.")
         else:
             settings[prefix + name] = without_prose(nested)

@@ -16,7 +16,8 @@ from dllm_lsp.engine.streams import StreamsContext, StreamsDenoiser, StreamsInfi
 from dllm_lsp.models.checkpoint import Checkpoint, CheckpointError, save_checkpoint
 from dllm_lsp.models.streams import AFTER, BEFORE, Streams, StreamsModel, Surroundings
 from dllm_lsp.models.tokenizer import Tokenizer
-from dllm_lsp.worker.messages import Draft, Effort, Hole, Infill, Infilled, Limits
+from dllm_lsp.settings import Effort
+from dllm_lsp.worker.messages import Draft, Hole, Infill, Infilled, Limits
 
 CPU = torch.device("cpu")
 UNHURRIED = Limits(milliseconds=math.inf)
