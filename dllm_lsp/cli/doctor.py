@@ -14,7 +14,7 @@ from importlib.metadata import PackageNotFoundError, version
 from rich.console import Console
 from rich.text import Text
 
-from dllm_lsp import __version__
+from dllm_lsp import __version__, hub
 from dllm_lsp.settings import Settings
 from dllm_lsp.worker.client import EngineClient
 from dllm_lsp.worker.errors import ModelError
@@ -82,9 +82,15 @@ def _torch() -> Finding:
 
 def _weights(settings: Settings) -> Finding:
     try:
-        folder = weights(settings.model)
+        folder = hub.downloaded(model) if hub.is_hub_id(model := settings.model) else weights(model)
     except ModelError as error:
         return Finding("model", settings.model, str(error))
+    if folder is None:
+        return Finding(
+            "model",
+            f"{model} is not on this machine as a whole, and no folder of that name either",
+            f"Download it: dllm-lsp models download {model}",
+        )
     if not folder.is_dir():
         return Finding(
             "model", f"{folder} is missing", 'Set "model" to "bundled" or to a checkpoint\'s folder.'

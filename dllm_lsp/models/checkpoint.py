@@ -12,6 +12,8 @@ import torch
 from msgspec import Struct, ValidationError, json
 from safetensors.torch import save_file
 
+from dllm_lsp.hub import BUNDLED
+from dllm_lsp.hub import folder as resolve
 from dllm_lsp.models.bidirectional import Bidirectional, load_bidirectional
 from dllm_lsp.models.errors import CheckpointError
 from dllm_lsp.models.storage import compressed
@@ -21,9 +23,6 @@ from dllm_lsp.models.vocabulary import read_json
 from dllm_lsp.models.weights import WEIGHTS, Place, WeightFiles
 
 __all__ = ["BUNDLED", "Checkpoint", "CheckpointError", "load_checkpoint", "resolve", "save_checkpoint"]
-
-BUNDLED = Path(__file__).parent / "bundled"
-"""The weights that ship with the package."""
 
 _CONFIG, _TOKENIZER = "config.json", "tokenizer.json"
 
@@ -39,11 +38,6 @@ class Checkpoint(NamedTuple):
 
     model: StreamsModel | Bidirectional
     tokenizer: TextTokenizer
-
-
-def resolve(model: str) -> Path:
-    """Return the folder of a model as the settings name it: "bundled" or a path."""
-    return BUNDLED if model == "bundled" else Path(model).expanduser()
 
 
 def load_checkpoint(folder: Path, device: torch.device, dtype: torch.dtype | None = None) -> Checkpoint:

@@ -10,11 +10,10 @@ import json
 from pathlib import Path
 
 import dllm_lsp
+from dllm_lsp import hub
 from dllm_lsp.settings import Settings
 from dllm_lsp.worker import messages
 from dllm_lsp.worker.errors import ModelError
-
-BUNDLED = Path(dllm_lsp.__file__).parent / "models" / "bundled"
 
 
 def weights(model: str) -> Path:
@@ -22,12 +21,15 @@ def weights(model: str) -> Path:
 
     Raises ModelError for a name that cannot be a path.
     """
-    if model == "bundled":
-        return BUNDLED
     try:
-        return Path(model).expanduser().resolve()
-    except (OSError, RuntimeError, ValueError) as error:  # no such home, a loop of links, a zero byte
-        raise ModelError(f'The setting "model" is {model!r}, which is no path: {error}') from error
+        return hub.folder(model)
+    except ValueError as error:
+        raise ModelError(str(error)) from error
+
+
+def name(model: str) -> str:
+    """Return the one name of a model that settings may spell in several ways; raise ModelError as `weights` does."""
+    return model if model == "bundled" or hub.is_hub_id(model) else str(weights(model))
 
 
 def identity(settings: Settings) -> str:
@@ -35,12 +37,13 @@ def identity(settings: Settings) -> str:
 
     Raises ModelError as `weights` does.
     """
-    folder = weights(settings.model)
+    # Of the hub, the name: what is downloaded while the engine loads must not make it another engine.
+    is_here = not hub.is_hub_id(settings.model)
     facts = [
         dllm_lsp.__version__,
         messages.VERSION,
-        str(folder),
-        _fingerprint(folder),
+        name(settings.model),
+        _fingerprint(weights(settings.model)) if is_here else None,
         settings.engine.device,
         settings.engine.threads,
     ]

@@ -16,13 +16,13 @@ from typing import NoReturn
 
 from dllm_lsp.worker.channel import listen
 from dllm_lsp.worker.log import log_to_stderr
-from dllm_lsp.worker.service import Engine, Service
+from dllm_lsp.worker.service import Engine, Report, Service
 
-Load = Callable[[str, str, int], Engine]
+Load = Callable[[str, str, int, Report], Engine]
 
 
 def main(load: Load, arguments: Sequence[str] | None = None) -> NoReturn:
-    """Serve what `load(model, device, threads)` returns until the last client has left.
+    """Serve what `load(model, device, threads, report)` returns until the last client has left.
 
     `load` may take its time, on a thread of its own; what it raises, clients read.
     """
@@ -34,7 +34,7 @@ def main(load: Load, arguments: Sequence[str] | None = None) -> NoReturn:
     os._exit(0)  # not sys.exit: it would wait for the engine's thread, which may be loading, or hang
 
 
-async def serve(socket: Path, load: Callable[[], Engine], linger: float) -> None:
+async def serve(socket: Path, load: Callable[[Report], Engine], linger: float) -> None:
     """Listen at `socket` and serve until `linger` seconds after the last connection has closed."""
     service = Service(load, linger)
     server = await listen(socket, service.serve)

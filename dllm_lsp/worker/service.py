@@ -34,6 +34,10 @@ from dllm_lsp.worker.scheduler import Job, Scheduler
 logger = logging.getLogger(__name__)
 
 
+Report = Callable[[str], None]
+"""Hears in words how far loading is."""
+
+
 class Engine(Protocol):
     """What the process needs of an engine; `before` and `after` are characters of context it can use."""
 
@@ -50,7 +54,7 @@ class Engine(Protocol):
 class Service:
     """One engine and those who talk to it; `run` ends `linger` seconds after the last of them has left."""
 
-    def __init__(self, load: Callable[[], Engine], linger: float) -> None:
+    def __init__(self, load: Callable[[Report], Engine], linger: float) -> None:
         self._load = load
         self._linger = linger
         self._loop = asyncio.get_running_loop()
@@ -129,7 +133,7 @@ class Service:
     async def _loaded(self) -> Engine | None:
         """Load the engine and tell everybody how that went."""
         try:
-            engine = await self._loop.run_in_executor(self._thread, self._load)
+            engine = await self._loop.run_in_executor(self._thread, self._load, self._report_loading)
         except Exception as error:
             logger.exception("the engine cannot be loaded")
             self._announce(Status(state="failed", detail=_explain(error)))
@@ -144,6 +148,14 @@ class Service:
             )
         )
         return engine
+
+    def _report_loading(self, detail: str) -> None:
+        """Tell everybody, from any thread, how far the engine has come."""
+        self._loop.call_soon_threadsafe(self._announce_loading, detail)
+
+    def _announce_loading(self, detail: str) -> None:
+        if self._status.state == "loading":  # what is told late is out of date
+            self._announce(Status(state="loading", detail=detail))
 
     async def _next(self) -> Job:
         while (job := self._scheduler.take()) is None:

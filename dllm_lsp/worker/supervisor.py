@@ -20,7 +20,7 @@ from filelock import AsyncFileLock
 from dllm_lsp.settings import Settings
 from dllm_lsp.worker.channel import Channel, connect
 from dllm_lsp.worker.errors import StartError
-from dllm_lsp.worker.identity import identity, weights
+from dllm_lsp.worker.identity import identity, name
 from dllm_lsp.worker.log import log_path, open_log
 from dllm_lsp.worker.messages import ToClient
 from dllm_lsp.worker.place import Place, find_place
@@ -107,10 +107,9 @@ class Supervisor:
 
     def _arguments(self, place: Place) -> list[str]:
         settings = self._settings
-        model = settings.model if settings.model == "bundled" else str(weights(settings.model))
         return [
             f"--socket={place.socket}",
-            f"--model={model}",
+            f"--model={name(settings.model)}",
             f"--device={settings.engine.device}",
             f"--threads={settings.engine.threads}",
             f"--linger={settings.engine.linger}",

@@ -8,7 +8,7 @@ from __future__ import annotations
 import os
 import sys
 import time
-from collections.abc import Generator
+from collections.abc import Callable, Generator
 
 from dllm_lsp.worker import process
 from dllm_lsp.worker.messages import Draft, Infill, Infilled, Piece
@@ -44,7 +44,7 @@ class FakeEngine:
         )
 
 
-def load(model: str, device: str, threads: int) -> FakeEngine:
+def load(model: str, device: str, threads: int, report: Callable[[str], None]) -> FakeEngine:
     if "broken" in model:
         raise ValueError(f"{model} holds no weights")
     if "deadly" in model:
