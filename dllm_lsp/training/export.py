@@ -11,7 +11,8 @@ import torch
 from dllm_lsp.models.checkpoint import BUNDLED, save_checkpoint
 from dllm_lsp.models.streams import StreamsModel
 from dllm_lsp.models.tokenizer import Tokenizer
-from dllm_lsp.training.trainer import below, read_config, read_state
+from dllm_lsp.training.config import read_config
+from dllm_lsp.training.state import STATE, below, read_tensors
 
 
 def export(run: Path, target: Path) -> int:
@@ -20,7 +21,7 @@ def export(run: Path, target: Path) -> int:
     Raises OSError or ValueError if the run folder is not one.
     """
     config = read_config(run)
-    tensors, _ = read_state(run, torch.device("cpu"))
+    tensors, _ = read_tensors(run / STATE, torch.device("cpu"))
     model = StreamsModel(config.model)
     model.load_state_dict(below(tensors, "model."))
     save_checkpoint(target, model, Tokenizer.load(run / "tokenizer.json"), torch.float16)

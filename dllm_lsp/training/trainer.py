@@ -1,52 +1,36 @@
-"""Trains the bundled model inside a wall-clock budget, on a CPU or a GPU, and goes on where it was stopped.
+"""Trains the bundled architecture inside a wall-clock budget, on a CPU or a GPU, and goes on where it was stopped.
 
-A run lives in a folder: `config.json`, `tokenizer.json`, `state.safetensors` (weights, optimizer, progress) and
-`log.jsonl`. Checkpoints are safetensors throughout; nothing is pickled.
+A run lives in a folder: `config.json`, `tokenizer.json`, `state.safetensors`, with `keep_best` also
+`best.safetensors`, and `log.jsonl`.
 """
 
 from __future__ import annotations
 
+import math
 import os
 import signal
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from types import FrameType
 
 import torch
-from msgspec import DecodeError, Struct, json
-from safetensors import SafetensorError, safe_open
-from safetensors.torch import save_file
-from torch import Tensor, nn
+from msgspec import json
+from torch import nn
 from torch.utils.data import DataLoader
-from tqdm import tqdm
 
-from dllm_lsp.models.streams import StreamsConfig, StreamsModel
+from dllm_lsp.models.streams import StreamsModel
 from dllm_lsp.models.tokenizer import Tokenizer
-from dllm_lsp.training.batches import Batch, BatchConfig, Batches
+from dllm_lsp.training.batches import Batch, Batches
+from dllm_lsp.training.config import TrainingConfig
 from dllm_lsp.training.files import SourceFile
 from dllm_lsp.training.losses import Losses, losses
 from dllm_lsp.training.muon import Muon
+from dllm_lsp.training.progress import progress
+from dllm_lsp.training.state import STATE, restore_state, save_state, write_tensors
 
-CONFIG, STATE = "config.json", "state.safetensors"
-
-
-class TrainingConfig(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """A whole run; times in seconds. `decay` is the share of the budget in which the rate falls to zero."""
-
-    model: StreamsConfig
-    batch: BatchConfig
-    seconds: float
-    matrix_rate: float = 0.02
-    vector_rate: float = 2e-3
-    weight_decay: float = 0.01
-    warmup_steps: int = 50
-    decay: float = 0.5
-    clip: float = 1.0
-    seed: int = 0
-    heldout_batches: int = 4
-    report_steps: int = 100
-    loader_workers: int = 1
+BEST, LOG = "best.safetensors", "log.jsonl"
 
 
 class Trainer:
@@ -61,48 +45,69 @@ class Trainer:
         train: Sequence[SourceFile],
         heldout: Sequence[SourceFile],
         device: torch.device,
+        model: StreamsModel | None = None,
     ) -> None:
+        """Take the run in `folder` up, or begin it, from the weights of `model` where there is one.
+
+        Raises ValueError when the run's state cannot be read or there is nothing to train on.
+        """
         torch.manual_seed(config.seed)
         self.folder, self.config, self.device = folder, config, device
-        self.model = StreamsModel(config.model).to(device)
+        self.model = (model or StreamsModel(config.model)).to(device)
         self.optimizers = _optimizers(self.model, config)
         self.batches = Batches(train, tokenizer, config.batch, config.seed)
         held_out = Batches(heldout, tokenizer, config.batch, config.seed)
         self.heldout = [held_out[i].to(device) for i in range(config.heldout_batches)]
-        self.step, self.elapsed = 0, 0.0
+        self.step, self.elapsed, self.best = 0, 0.0, math.inf
         self._stopped = False
         if (folder / STATE).exists():
-            self._restore()
+            at = restore_state(folder, self.model, self.optimizers, device)
+            self.step, self.elapsed, self.best = int(at["step"]), at["elapsed"], at.get("best", math.inf)
+
+    @property
+    def is_finished(self) -> bool:
+        """Whether the budget is used up."""
+        return self.elapsed >= self.config.seconds
 
     def train(self) -> None:
         """Train until the budget is used up; SIGTERM and Ctrl-C end it early, at the next step."""
-        for number in (signal.SIGINT, signal.SIGTERM):
-            signal.signal(number, self._stop)
-        with tqdm(total=round(self.config.seconds), initial=round(self.elapsed), unit="s") as bar:
+        if self.config.keep_best and self.step == 0:
+            self.best = float(self._heldout().canvas)
+        with _handled(self._stop), progress() as bar:
+            task = bar.add_task("training", total=self.config.seconds, note="")
+            bar.update(task, completed=self.elapsed)
             began = time.monotonic()
             for batch in self._loader():
-                if self._stopped or self.elapsed >= self.config.seconds:
+                if self._stopped or self.is_finished:
                     break
                 loss = self._update(batch.to(self.device))
                 self.step += 1
                 if self.step % self.config.report_steps == 0:
-                    bar.set_postfix_str(self._report(loss))
+                    bar.update(task, note=self._report(loss))
                     self.save()
                 now = time.monotonic()
                 self.elapsed, began = self.elapsed + now - began, now
-                bar.update(min(round(self.elapsed), bar.total) - bar.n)
+                bar.update(task, completed=self.elapsed)
         self.save()
 
+    def save(self) -> None:
+        """Write the state, replacing the last one whole."""
+        at = {"step": self.step, "elapsed": self.elapsed, "best": self.best}
+        save_state(self.folder, self.model, self.optimizers, at)
+
     def _loader(self) -> Iterator[Batch]:
-        numbers = range(self.step, 2**40)
+        workers = self.config.loader_workers
+        if workers < 0:
+            workers = max(1, (os.cpu_count() or 2) - 1)
         return iter(
             DataLoader(
                 self.batches,
                 batch_size=None,
-                sampler=numbers,
-                num_workers=self.config.loader_workers,
+                sampler=range(self.step, 2**40),
+                num_workers=workers,
                 worker_init_fn=_leave_signals_to_the_trainer,
-                prefetch_factor=4 if self.config.loader_workers else None,
+                prefetch_factor=4 if workers else None,
+                pin_memory=self.device.type == "cuda",
             )
         )
 
@@ -125,59 +130,37 @@ class Trainer:
         return min(1.0, (self.step + 1) / self.config.warmup_steps, left / self.config.decay)
 
     def _report(self, loss: Losses) -> str:
-        with torch.no_grad():
-            found = [losses(self.model, batch) for batch in self.heldout]
-        heldout = Losses(*(torch.stack(values).mean() for values in zip(*found, strict=True)))
+        heldout = self._heldout()
+        if self.config.keep_best and heldout.canvas < self.best:
+            self.best = float(heldout.canvas)
+            write_tensors(self.folder / BEST, self.model.state_dict(), {"step": self.step})
         line = {"step": self.step, "seconds": round(self.elapsed, 1), "rate": round(self._rate(), 4)}
         line |= {f"train_{k}": round(float(v), 4) for k, v in loss._asdict().items()}
         line |= {f"heldout_{k}": round(float(v), 4) for k, v in heldout._asdict().items()}
-        with (self.folder / "log.jsonl").open("ab") as log:
+        with (self.folder / LOG).open("ab") as log:
             log.write(json.encode(line) + b"\n")
         return f"step {self.step}, held-out canvas {heldout.canvas:.3f}, next token {heldout.next:.3f}"
 
+    def _heldout(self) -> Losses:
+        with torch.no_grad():
+            found = [losses(self.model, batch) for batch in self.heldout]
+        return Losses(*(torch.stack(values).mean() for values in zip(*found, strict=True)))
+
     def _stop(self, number: int, frame: FrameType | None) -> None:
+        if self._stopped:
+            raise KeyboardInterrupt  # the second time a user asks; the last state that was saved stands
         self._stopped = True
 
-    def save(self) -> None:
-        """Write the state, replacing the last one whole."""
-        tensors = {f"model.{name}": value for name, value in self.model.state_dict().items()}
-        for number, optimizer in enumerate(self.optimizers):
-            for index, state in optimizer.state_dict()["state"].items():
-                tensors |= {f"optimizer.{number}.{index}.{key}": value for key, value in state.items()}
-        new = self.folder / f"{STATE}.new"
-        contiguous = {name: value.contiguous() for name, value in tensors.items()}
-        save_file(contiguous, new, metadata={"step": str(self.step), "elapsed": str(self.elapsed)})
-        os.replace(new, self.folder / STATE)
 
-    def _restore(self) -> None:
-        tensors, progress = read_state(self.folder, self.device)
-        self.step, self.elapsed = int(progress["step"]), float(progress["elapsed"])
-        self.model.load_state_dict(below(tensors, "model."))
-        for number, optimizer in enumerate(self.optimizers):
-            states: dict[int, dict[str, Tensor]] = {}
-            for name, value in below(tensors, f"optimizer.{number}.").items():
-                index, key = name.split(".", 1)
-                states.setdefault(int(index), {})[key] = value
-            optimizer.load_state_dict(optimizer.state_dict() | {"state": states})
-
-
-def read_config(run: Path) -> TrainingConfig:
-    """Return a run's configuration; raise OSError, or ValueError with the file's name."""
-    path = run / CONFIG
+@contextmanager
+def _handled(stop: Callable[[int, FrameType | None], None]) -> Iterator[None]:
+    """Have `stop` called for Ctrl-C and SIGTERM meanwhile."""
+    before = {number: signal.signal(number, stop) for number in (signal.SIGINT, signal.SIGTERM)}
     try:
-        return json.decode(path.read_bytes(), type=TrainingConfig)
-    except DecodeError as error:
-        raise ValueError(f"{path} is not the configuration of a run: {error}") from error
-
-
-def read_state(run: Path, device: torch.device) -> tuple[dict[str, Tensor], dict[str, str]]:
-    """Return a run's tensors and its progress; raise ValueError if they cannot be read."""
-    path = run / STATE
-    try:
-        with safe_open(path, framework="pt", device=str(device)) as file:
-            return {name: file.get_tensor(name) for name in file.keys()}, file.metadata()  # noqa: SIM118
-    except (SafetensorError, FileNotFoundError) as error:
-        raise ValueError(f"{path} cannot be read: {error}") from error
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
 
 
 def _leave_signals_to_the_trainer(worker: int) -> None:
@@ -186,14 +169,10 @@ def _leave_signals_to_the_trainer(worker: int) -> None:
         signal.signal(number, signal.SIG_IGN)
 
 
-def below(tensors: dict[str, Tensor], prefix: str) -> dict[str, Tensor]:
-    """Return the tensors whose names begin with `prefix`, without it."""
-    return {name.removeprefix(prefix): value for name, value in tensors.items() if name.startswith(prefix)}
-
-
 def _optimizers(model: StreamsModel, config: TrainingConfig) -> list[torch.optim.Optimizer]:
-    """Muon for the blocks' matrices, AdamW for embeddings and norms."""
-    matrices = [p for p in model.transformer.blocks.parameters() if p.ndim == 2]
+    """Muon for the matrices between hidden states, AdamW for embeddings, norms and the copy head."""
+    blocks = [p for p in model.transformer.blocks.parameters() if p.ndim == 2]
+    matrices = [*blocks, model.behind.weight, model.left.weight]
     others = [p for p in model.parameters() if not any(p is matrix for matrix in matrices)]
     return [
         Muon([{"params": matrices, "peak": config.matrix_rate}], weight_decay=config.weight_decay),

@@ -1,6 +1,7 @@
 """The commands that make the bundled model, at a tiny size: train, take up again, export, load, use."""
 
 import math
+import re
 from pathlib import Path
 
 import pytest
@@ -10,13 +11,12 @@ from msgspec import json
 from safetensors.torch import load_file
 from tiny_model import SOURCE
 
+from dllm_lsp.cli import main
 from dllm_lsp.engine.engine import Engine
 from dllm_lsp.models.checkpoint import load_checkpoint
-from dllm_lsp.training import command, export, trainer
+from dllm_lsp.training import export, trainer
 from dllm_lsp.training.files import SourceFile
-from dllm_lsp.worker.messages import Hole, Limits
-
-pytestmark = pytest.mark.usefixtures("own_signals")
+from dllm_lsp.worker.messages import Hole, Infill, Limits
 
 
 @pytest.fixture
@@ -29,10 +29,9 @@ def corpus(tmp_path: Path) -> Path:
     return folder
 
 
-def train(corpus: Path, run: Path, seconds: float) -> None:
-    command.main(
-        [f"--corpus={corpus}", f"--run={run}", "--preset=tiny", f"--seconds={seconds}", "--threads=1"]
-    )
+def train(corpus: Path, run: Path, seconds: float, *more: str) -> int:
+    arguments = [f"--corpus={corpus}", f"--run={run}", "--preset=tiny", f"--seconds={seconds}"]
+    return main(["train", *arguments, "--threads=1", *more])
 
 
 def test_a_model_is_trained_exported_and_used(
@@ -40,7 +39,7 @@ def test_a_model_is_trained_exported_and_used(
 ) -> None:
     run, model = tmp_path / "run", tmp_path / "model"
     monkeypatch.setattr(trainer, "time", Clock())
-    train(corpus, run, seconds=30)
+    assert train(corpus, run, seconds=30) == 0
     losses = [json.decode(line)["heldout_next"] for line in (run / "log.jsonl").read_bytes().splitlines()]
     assert losses[-1] < losses[0] < math.log(512) + 0.5
 
@@ -52,8 +51,9 @@ def test_a_model_is_trained_exported_and_used(
         torch.testing.assert_close(value, state[f"model.{name}"].half().float(), rtol=0, atol=0)
 
     engine = Engine.load(str(model), "cpu", 1)
-    drafts = list(engine.infill("a.py", Hole("import ", "\n", "python"), Limits(milliseconds=math.inf)))
-    assert all(piece.text is not None for piece in drafts[-1][1])
+    hole, limits = Hole("import ", "\n", "python"), Limits(milliseconds=math.inf)
+    drafts = list(engine.infill(Infill(id=1, document="a.py", method="complete", hole=hole, limits=limits)))
+    assert all(piece.text is not None for piece in drafts[-1].pieces)
 
 
 def test_a_run_is_taken_up_with_its_own_configuration(tmp_path: Path, corpus: Path) -> None:
@@ -80,7 +80,12 @@ def test_a_run_is_taken_up_with_its_own_configuration(tmp_path: Path, corpus: Pa
     ],
 )
 def test_bad_input_is_told(
-    tmp_path: Path, corpus: Path, name: str, content: str | None, message: str
+    tmp_path: Path,
+    corpus: Path,
+    name: str,
+    content: str | None,
+    message: str,
+    capsys: pytest.CaptureFixture[str],
 ) -> None:
     file = tmp_path / name
     file.parent.mkdir(exist_ok=True)
@@ -88,8 +93,39 @@ def test_bad_input_is_told(
         file.unlink()
     else:
         file.write_text(content)
-    with pytest.raises(SystemExit, match=message):
-        train(corpus, tmp_path / "run", seconds=0.01)
+    assert train(corpus, tmp_path / "run", seconds=0.01) == 1
+    assert re.search(message, capsys.readouterr().err)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["--corpus=x"], "--corpus needs --run"),
+        (["--corpus=x", "--run={run}", "--preset=huge"], 'no preset "huge", but tiny, small, base'),
+        (["--corpus=x", "--run={run}", "--from=nowhere"], "no folder nowhere"),
+    ],
+)
+def test_wrong_usage_is_told(
+    tmp_path: Path, arguments: list[str], message: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["train", *(argument.format(run=tmp_path / "run") for argument in arguments)]) == 1
+    assert message in capsys.readouterr().err
+
+
+def test_a_run_can_begin_with_another_ones_model(
+    tmp_path: Path, corpus: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    first, second, model = tmp_path / "first", tmp_path / "second", tmp_path / "model"
+    train(corpus, first, 0.01)
+    export.export(first, model)
+    assert train(corpus, second, 0.01, f"--from={model}") == 0
+    weights, begun = (load_file(run / "state.safetensors") for run in (first, second))
+    name = "model.transformer.embedding.weight"
+    moved, initial = (begun[name] - weights[name]).abs().max(), weights[name].std()
+    assert moved < 0.5 * initial  # at most one step from float16 weights, not another random start
+    assert (first / "tokenizer.json").read_bytes() == (second / "tokenizer.json").read_bytes()
+    assert train(corpus, tmp_path / "third", 0.01, f"--from={model}", "--preset=small") == 1
+    assert "has not the shape" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("name", ["config.json", "state.safetensors", "tokenizer.json"])

@@ -1,3 +1,4 @@
+import signal
 from pathlib import Path
 
 import pytest
@@ -6,11 +7,14 @@ from clock import Clock
 from msgspec import json, structs
 from tiny_model import SOURCE, tiny_tokenizer
 
+from dllm_lsp.models.streams import StreamsModel
 from dllm_lsp.training import trainer as trainer_module
 from dllm_lsp.training.batches import BatchConfig
-from dllm_lsp.training.command import PRESETS
+from dllm_lsp.training.config import PRESETS, TrainingConfig
 from dllm_lsp.training.files import SourceFile
-from dllm_lsp.training.trainer import Trainer, TrainingConfig
+from dllm_lsp.training.losses import Losses
+from dllm_lsp.training.state import read_tensors
+from dllm_lsp.training.trainer import Trainer
 
 FILES = [SourceFile("a.py", "python", SOURCE)]
 SECONDS = 10
@@ -21,9 +25,6 @@ CONFIG: TrainingConfig = structs.replace(
     report_steps=4,
     loader_workers=0,
 )
-
-
-pytestmark = pytest.mark.usefixtures("own_signals")
 
 
 def run(folder: Path, monkeypatch: pytest.MonkeyPatch, stop_at: int | None = None) -> Trainer:
@@ -83,3 +84,48 @@ def test_a_broken_state_is_told_by_its_name(tmp_path: Path, monkeypatch: pytest.
     state.write_bytes(state.read_bytes()[:1000])
     with pytest.raises(ValueError, match=r"state\.safetensors cannot be read"):
         run(tmp_path, monkeypatch)
+
+
+def test_the_best_weights_are_kept_and_not_the_last(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    heldout = iter([4.0, 3.0, 5.0])
+    monkeypatch.setattr(Trainer, "_heldout", lambda self: Losses(*torch.ones(2), torch.tensor(next(heldout))))
+    config = structs.replace(CONFIG, keep_best=True)
+    monkeypatch.setattr(trainer_module, "time", Clock())
+    trainer = Trainer(
+        tmp_path, config, tiny_tokenizer(), train=FILES, heldout=FILES, device=torch.device("cpu")
+    )
+    trainer.train()
+    weights, at = read_tensors(tmp_path / "best.safetensors", torch.device("cpu"))
+    assert (at["step"], trainer.best) == (4, 3.0)
+    assert any(not torch.equal(value, weights[name]) for name, value in trainer.model.state_dict().items())
+
+
+def test_a_run_begins_with_the_weights_it_is_given(tmp_path: Path) -> None:
+    torch.manual_seed(7)
+    given = StreamsModel(CONFIG.model)
+    weights = {name: value.clone() for name, value in given.state_dict().items()}
+    trainer = Trainer(
+        tmp_path,
+        CONFIG,
+        tiny_tokenizer(),
+        train=FILES,
+        heldout=FILES,
+        device=torch.device("cpu"),
+        model=given,
+    )
+    assert all(torch.equal(value, weights[name]) for name, value in trainer.model.state_dict().items())
+
+
+def test_who_asks_twice_is_not_kept_waiting(tmp_path: Path) -> None:
+    trainer = Trainer(
+        tmp_path, CONFIG, tiny_tokenizer(), train=FILES, heldout=FILES, device=torch.device("cpu")
+    )
+    trainer._stop(signal.SIGINT, None)
+    with pytest.raises(KeyboardInterrupt):
+        trainer._stop(signal.SIGINT, None)
+
+
+def test_the_signals_are_given_back(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    before = signal.getsignal(signal.SIGINT)
+    run(tmp_path, monkeypatch, stop_at=1)
+    assert signal.getsignal(signal.SIGINT) is before
