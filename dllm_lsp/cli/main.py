@@ -14,6 +14,7 @@ import msgspec
 from dllm_lsp import __version__
 from dllm_lsp.cli.errors import CommandError
 from dllm_lsp.cli.location import Location
+from dllm_lsp.cli.train import add_train, train
 from dllm_lsp.settings import Settings, merged
 
 _DESCRIPTION = """\
@@ -26,6 +27,7 @@ examples:
   dllm-lsp complete src/app.py:12:20          what would be suggested at line 12, column 20
   dllm-lsp complete src/app.py:12:20 --trace  watch it being denoised
   dllm-lsp doctor                             what was found on this machine, and what to do about it
+  dllm-lsp train --repo .                     learn the code that you work on; nothing leaves this machine
 """
 
 
@@ -52,6 +54,8 @@ def _run(parser: argparse.ArgumentParser, options: argparse.Namespace, settings:
         from dllm_lsp.cli.doctor import doctor  # noqa: PLC0415
 
         return doctor(settings)
+    if options.command == "train":
+        return train(options, settings)
     if options.stdio or options.tcp:
         from dllm_lsp.server import run  # noqa: PLC0415
 
@@ -95,6 +99,7 @@ def _parser() -> argparse.ArgumentParser:
         parents=[common],
         description="Say what was found on this machine, and what to do about what is wrong.",
     )
+    add_train(commands, common)
     return parser
 
 
