@@ -13,6 +13,7 @@ import msgspec
 
 from dllm_lsp import __version__
 from dllm_lsp.cli.errors import CommandError
+from dllm_lsp.cli.evaluate import add_eval, evaluate
 from dllm_lsp.cli.location import Location
 from dllm_lsp.cli.train import add_train, train
 from dllm_lsp.settings import Settings, merged
@@ -56,6 +57,8 @@ def _run(parser: argparse.ArgumentParser, options: argparse.Namespace, settings:
         return doctor(settings)
     if options.command == "train":
         return train(options, settings)
+    if options.command == "eval":
+        return evaluate(options, settings)
     if options.stdio or options.tcp:
         from dllm_lsp.server import run  # noqa: PLC0415
 
@@ -100,6 +103,7 @@ def _parser() -> argparse.ArgumentParser:
         description="Say what was found on this machine, and what to do about what is wrong.",
     )
     add_train(commands, common)
+    add_eval(commands, common)
     return parser
 
 

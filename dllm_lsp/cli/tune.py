@@ -23,7 +23,6 @@ from dllm_lsp.training.repository import read_repository, split
 from dllm_lsp.training.tuning import RESULT, Base, Outcome, Score, fine_tune
 from dllm_lsp.worker import tuned
 from dllm_lsp.worker.identity import weights
-from dllm_lsp.worker.messages import Limits
 
 _PLACES = 400
 _MEASURING_SHARE = 0.12  # of the budget, each time
@@ -104,7 +103,7 @@ def _record(outcome: Outcome, after: Score, repository: Path, settings: Settings
 def _measured(model: Path, files: Sequence[SourceFile], places: int | None, seconds: float) -> Score:
     """Return how often the rest of a line is exactly right, at these many places or as many as fit into the time."""
     began = time.monotonic()
-    writer = Writer.load(str(model), "auto", torch.get_num_threads(), "threshold", Limits().passes)
+    writer = Writer.load(str(model), "auto", torch.get_num_threads())
     exact = done = 0
     with progress() as bar:
         task = bar.add_task("measuring", total=places or _PLACES, note="")

@@ -9,6 +9,7 @@ import torch
 
 from dllm_lsp.engine.budget import Budget
 from dllm_lsp.engine.cache import ContextCache
+from dllm_lsp.engine.calibration import read_calibration
 from dllm_lsp.engine.canvas import Canvas
 from dllm_lsp.engine.effort import EFFORTS, Effort
 from dllm_lsp.engine.infilling import infill
@@ -16,7 +17,7 @@ from dllm_lsp.engine.loading import load_model
 from dllm_lsp.engine.model import Model
 from dllm_lsp.models.checkpoint import resolve
 from dllm_lsp.models.tokenizer import TextTokenizer
-from dllm_lsp.worker.messages import Draft, Hole, Infill, Infilled, Piece
+from dllm_lsp.worker.messages import Calibration, Draft, Hole, Infill, Infilled, Piece
 
 CHARACTERS_PER_TOKEN = 3
 """Of code, a little under the mean, so that a full window seldom has to be cut again."""
@@ -35,6 +36,7 @@ class Engine:
         self.before = CHARACTERS_PER_TOKEN * model.before
         self.after = CHARACTERS_PER_TOKEN * model.after
         self.canvas = model.canvas
+        self.calibration: Calibration | None = None
 
     @classmethod
     def load(cls, model: str, device: str, threads: int) -> Engine:
@@ -45,7 +47,9 @@ class Engine:
         # So small a network gains nothing from a second thread, and loses much where the cores are busy.
         torch.set_num_threads(threads or 1)
         place = _device(device)
-        return cls(*load_model(resolve(model), place), model, place)
+        engine = cls(*load_model(resolve(model), place), model, place)
+        engine.calibration = read_calibration(resolve(model))
+        return engine
 
     def tokens(self, text: str) -> int:
         """Return how many tokens a text takes."""
@@ -89,6 +93,7 @@ class Engine:
             passes=budget.spent + (encoded > 0),
             encoded=encoded,
             milliseconds=budget.milliseconds,
+            calibration=self.calibration,
         )
 
     def _tokens(self, hole: Hole) -> tuple[list[int], list[int]]:

@@ -1,17 +1,20 @@
-"""What would be suggested at a place, by the product's own way (context, engine, finish), next to what stood there."""
+"""What is written into a hole, by the product's own way (context, engine, finish), next to what stood there."""
 
 from __future__ import annotations
 
+import math
 import time
-from collections.abc import Generator
+from collections.abc import Generator, Sequence
 from dataclasses import dataclass
-from typing import TypeVar
+from typing import NamedTuple, TypeVar
+
+from msgspec import structs
 
 from dllm_lsp.context.window import hole_at
 from dllm_lsp.engine.engine import Engine
-from dllm_lsp.evaluation.holes import Kind, OpenLine
-from dllm_lsp.models.tokenizer import Tokenizer
-from dllm_lsp.settings import SuggestSettings
+from dllm_lsp.evaluation.case import Case
+from dllm_lsp.evaluation.sandbox import passes
+from dllm_lsp.settings import Effort, SuggestSettings
 from dllm_lsp.suggest.candidate import first_line
 from dllm_lsp.suggest.finish import finish
 from dllm_lsp.suggest.suggestion import Suggestion
@@ -26,52 +29,77 @@ EVERYTHING = SuggestSettings(confidence=0.0)
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """A place, by its file, line and column from 1, the truth there, and what would be suggested.
+    """A case, the truth in its hole, and what was written there.
 
-    `suggestion` is None where nothing would be shown, and `confidence` then 0. `tokens` is how many the engine wrote
-    for this line, `true_tokens` how many the truth takes, `steps` counts denoising steps and `passes` every run of the
-    network. `milliseconds` is the whole way, encoding the context included.
+    `text` is None where nothing would be shown, and `confidence` then 0. `tokens` is how many the engine wrote for the
+    text, `true_tokens` how many the truth takes, and `fits` whether a canvas is long enough for them. `steps` counts
+    denoising steps and `passes` every run of the network. `milliseconds` is the whole way, encoding the context
+    included. `passed` says whether the case's program did; None where it has none.
     """
 
-    path: str
-    line: int
-    column: int
-    kind: Kind
+    name: str
+    kind: str
     truth: str
-    suggestion: str | None
+    text: str | None
     confidence: float
     tokens: int
     true_tokens: int
+    fits: bool
     steps: int
     passes: int
     milliseconds: float
+    passed: bool | None = None
 
     @property
     def is_exact(self) -> bool:
-        """Whether the rest of the line is suggested, all of it and nothing else."""
-        return self.suggestion is not None and self.suggestion.rstrip() == self.truth
+        """Whether the truth is written, all of it and nothing else."""
+        return self.text is not None and self.text.rstrip() == self.truth.rstrip()
 
 
-def ask(engine: Engine, tokenizer: Tokenizer, place: OpenLine, limits: Limits) -> Answer:
-    """Have the engine complete the line."""
-    began = time.perf_counter()
-    infilled, suggestion = suggest(engine, place.snapshot, limits)
-    milliseconds = 1000 * (time.perf_counter() - began)
-    line = first_line(infilled)
-    return Answer(
-        path=place.snapshot.uri,
-        line=place.snapshot.line + 1,
-        column=place.snapshot.column + 1,
-        kind=place.kind,
-        truth=place.truth,
-        suggestion=suggestion.text if suggestion else None,
-        confidence=suggestion.confidence if suggestion else 0.0,
-        tokens=len(line.pieces) if line else len(infilled.pieces),
-        true_tokens=len(tokenizer.encode(place.truth)),
-        steps=infilled.steps,
-        passes=infilled.passes,
-        milliseconds=milliseconds,
-    )
+class Writer(NamedTuple):
+    """An engine, and how hard it tries. No request has a limit on time: answers do not depend on the machine."""
+
+    engine: Engine
+    effort: Effort = "medium"
+
+    @classmethod
+    def load(cls, model: str, device: str, threads: int, effort: Effort = "medium") -> Writer:
+        """Load "bundled" or a folder; raise CheckpointError, or ValueError for a device that is not there."""
+        return cls(Engine.load(model, device, threads), effort)
+
+    def answer(self, case: Case, *, length_given: bool = False) -> Answer:
+        """Fill the hole; with `length_given` on a canvas of as many tokens as the truth takes."""
+        true_tokens = self.engine.tokens(case.truth)
+        limits = Limits(effort=self.effort, milliseconds=math.inf)
+        longest = min(limits.tokens, self.engine.canvas) if case.one_line else self.engine.canvas
+        tokens = true_tokens if length_given else longest
+        limits = structs.replace(limits, tokens=tokens, exact=length_given)
+        began = time.perf_counter()
+        infilled, suggestion = suggest(self.engine, case.snapshot, limits)
+        milliseconds = 1000 * (time.perf_counter() - began)
+        text: str | None = infilled.text
+        pieces: Sequence[object] = infilled.pieces
+        if case.one_line:
+            line = first_line(infilled)
+            text, pieces = suggestion.text if suggestion else None, line.pieces if line else pieces
+        return Answer(
+            name=case.name,
+            kind=case.kind,
+            truth=case.truth,
+            text=text,
+            confidence=suggestion.confidence if suggestion else 0.0,
+            tokens=len(pieces),
+            true_tokens=true_tokens,
+            fits=true_tokens <= longest,
+            steps=infilled.steps,
+            passes=infilled.passes,
+            milliseconds=milliseconds,
+            passed=_passed(case, text or ""),
+        )
+
+
+def _passed(case: Case, text: str) -> bool | None:
+    return passes((case.before + text + case.after, *case.program)) if case.program else None
 
 
 def suggest(engine: Engine, snapshot: Snapshot, limits: Limits) -> tuple[Infilled, Suggestion | None]:

@@ -1,67 +1,149 @@
-"""Where suggestions are asked for: places in finished code, the rest of whose line was taken away.
-
-Knows no model.
-"""
+"""Cuts holes into finished code, as people leave them open. Knows no model."""
 
 from __future__ import annotations
 
+import ast
 import random
-import re
-from collections.abc import Iterator, Sequence
+import warnings
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Literal, get_args
+from functools import cached_property
+from itertools import accumulate
+from typing import NamedTuple
 
+from dllm_lsp.evaluation.case import Case
 from dllm_lsp.text.document import split_lines
-from dllm_lsp.text.positions import content_of
-from dllm_lsp.text.snapshot import Snapshot
 from dllm_lsp.training.files import SourceFile
 
-Kind = Literal["column", "word", "line"]
-"""Where in its line the cursor stands: anywhere in the code, where a word starts, or before the code."""
-
-_WORD_START = re.compile(r"\b\w")
-
-
-@dataclass(frozen=True, slots=True)
-class OpenLine:
-    """A document whose cursor stands at the end of an unfinished line, and what the line went on with.
-
-    `truth` is not blank and has no white space at its end.
-    """
-
-    snapshot: Snapshot
-    kind: Kind
-    truth: str
+_BLOCK_LINES = (2, 5)
+_MOST_FAILURES = 10_000
+"""Places in a row where no hole could be cut, before it is said that there are none."""
 
 
-def open_lines(files: Sequence[SourceFile], seed: int) -> Iterator[OpenLine]:
-    """Yield places without end, the same for the same files and seed; lines are drawn evenly, as are kinds.
+class Span(NamedTuple):
+    """Characters [start, end) of a text."""
 
-    At least one file must hold code.
+    start: int
+    end: int
+
+
+@dataclass(frozen=True)
+class Source:
+    """A file with what holes are cut by."""
+
+    file: SourceFile
+
+    @cached_property
+    def lines(self) -> list[Span]:
+        """Every line that holds code, from where that begins to where it ends."""
+        spans: list[Span] = []
+        offset = 0
+        for line in split_lines(self.file.text):
+            if code := line.strip():
+                start = offset + line.index(code)
+                spans.append(Span(start, start + len(code)))
+            offset += len(line)
+        return spans
+
+    @cached_property
+    def arguments(self) -> list[Span]:
+        """Every argument of a call that stands in one line; none where the text is not Python."""
+        if self.file.language != "python":
+            return []
+        try:
+            with warnings.catch_warnings(action="ignore"):
+                tree = ast.parse(self.file.text)
+        except (SyntaxError, ValueError, RecursionError):
+            return []
+        lines = self.file.text.encode().split(b"\n")
+        starts = list(accumulate((len(line.decode()) + 1 for line in lines), initial=0))
+        nodes: list[ast.expr | ast.keyword] = []
+        for node in ast.walk(tree):
+            if isinstance(node, ast.Call):
+                nodes += [*node.args, *node.keywords]
+        spans = []
+        for node in nodes:
+            assert node.end_col_offset is not None
+            line, start = lines[node.lineno - 1], starts[node.lineno - 1]
+            edges = (start + len(line[:column].decode()) for column in (node.col_offset, node.end_col_offset))
+            if node.lineno == node.end_lineno:
+                spans.append(Span(*edges))
+        return spans
+
+    def indent(self, line: Span) -> int:
+        """Return how many characters stand before the line's code."""
+        return line.start - (self.file.text.rfind("\n", 0, line.start) + 1)
+
+
+def rest_of_line(source: Source, rng: random.Random) -> Span | None:
+    """From anywhere behind the first character of a line's code to its end."""
+    line = rng.choice(source.lines)
+    return Span(rng.randrange(line.start + 1, line.end), line.end) if line.end > line.start + 1 else None
+
+
+def line(source: Source, rng: random.Random) -> Span | None:
+    """A line's code; the cursor stands behind the indentation, where editors put it."""
+    return rng.choice(source.lines)
+
+
+def block(source: Source, rng: random.Random) -> Span | None:
+    """Two to five lines, none indented less than the first and none blank between them."""
+    number = rng.randrange(len(source.lines))
+    first = last = source.lines[number]
+    wanted = rng.randint(*_BLOCK_LINES)
+    for following in source.lines[number + 1 : number + wanted]:
+        is_next = source.file.text.count("\n", last.end, following.start) == 1
+        if not is_next or source.indent(following) < source.indent(first):
+            break
+        last = following
+    return None if last == first else Span(first.start, last.end)
+
+
+def argument(source: Source, rng: random.Random) -> Span | None:
+    """One argument of a call, the others and the brackets left standing."""
+    return rng.choice(source.arguments) if source.arguments else None
+
+
+_CUTTERS: dict[str, Callable[[Source, random.Random], Span | None]] = {
+    cutter.__name__.replace("_", "-"): cutter for cutter in (rest_of_line, line, block, argument)
+}
+KINDS = tuple(_CUTTERS)
+"""The kinds of holes; all but `block` lie in one line."""
+
+
+def cut_holes(files: Sequence[SourceFile], seed: int, kinds: Sequence[str] = KINDS) -> Iterator[Case]:
+    """Yield holes without end, the same for the same files, seed and kinds; files count by their lines.
+
+    At least one file must hold code. Trailing blanks of a hole's last line are left out of the document. Raises
+    ValueError when the files offer no such hole.
     """
     rng = random.Random(seed)
-    documents = [split_lines(file.text) for file in files]
-    sizes = [sum(bool(line.strip()) for line in lines) for lines in documents]
-    while True:
-        [number] = rng.choices(range(len(files)), sizes)
-        file, lines = files[number], documents[number]
-        row = rng.choice([row for row, line in enumerate(lines) if line.strip()])
-        kind = rng.choice(get_args(Kind))
-        code = content_of(lines[row]).rstrip()
-        columns = _columns(code, kind)
-        if not columns:
+    sources = [source for source in map(Source, files) if source.lines]
+    sizes = [len(source.lines) for source in sources]
+    failures = 0
+    while failures < _MOST_FAILURES:
+        [source] = rng.choices(sources, sizes)
+        kind = rng.choice(kinds)
+        span = _CUTTERS[kind](source, rng)
+        if span is None:
+            failures += 1
             continue
-        column = rng.choice(columns)
-        line_end = lines[row][len(content_of(lines[row])) :]
-        opened = (*lines[:row], code[:column] + line_end, *lines[row + 1 :])
-        yield OpenLine(Snapshot(file.path, None, file.language, opened, row, column), kind, code[column:])
+        failures = 0
+        yield _case(source.file, kind, span)
+    raise ValueError(f"no hole of the kinds {', '.join(kinds)} was found in the code")
 
 
-def _columns(code: str, kind: Kind) -> Sequence[int]:
-    """Return the columns of this kind, each with something to write behind it."""
-    start = len(code) - len(code.lstrip())
-    if kind == "line":
-        return [start]
-    if kind == "word":
-        return [match.start() for match in _WORD_START.finditer(code, start + 1)]
-    return [column for column in range(start + 1, len(code)) if not code[column:].isspace()]
+def _case(file: SourceFile, kind: str, span: Span) -> Case:
+    before, after = file.text[: span.start], file.text[span.end :]
+    row, column = before.count("\n") + 1, span.start - before.rfind("\n")
+    if not after.partition("\n")[0].strip():
+        after = after[after.find("\n") :] if "\n" in after else ""
+    return Case(
+        name=f"{file.path}:{row}:{column}",
+        kind=kind,
+        before=before,
+        truth=file.text[span.start : span.end],
+        after=after,
+        language=file.language,
+        one_line=kind != "block",
+    )

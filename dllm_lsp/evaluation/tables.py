@@ -7,12 +7,15 @@ from collections.abc import Mapping, Sequence
 from dllm_lsp.evaluation.figures import Figures, Gate
 
 _ROWS = {
-    "places": "places",
-    "exact": "rest of the line exactly right",
+    "cases": "cases",
+    "passed": "pass@1",
+    "exact": "exactly right",
     "first_word": "first word right",
     "similarity": "edit similarity",
     "shown": "something to show, gate 0",
     "true_length": "true length guessed",
+    "true_length_within_1": "true length guessed within one token",
+    "longer": "truth longer than the canvas",
     "tokens": "tokens written",
     "steps": "denoising steps",
     "passes": "network passes",
@@ -20,7 +23,8 @@ _ROWS = {
     "milliseconds_p50": "ms, p50",
     "milliseconds_p95": "ms, p95",
 }
-_SHARES = ("exact", "first_word", "similarity", "shown", "true_length")
+_LENGTHS = frozenset({"true_length", "true_length_within_1", "longer"})
+_SHARES = _LENGTHS | frozenset({"passed", "exact", "first_word", "similarity", "shown"})
 
 
 def table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
@@ -29,12 +33,18 @@ def table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
     return "\n".join(f"| {' | '.join(line)} |" for line in lines)
 
 
-def figures_table(columns: Mapping[str, Figures]) -> str:
-    """Return a table with one column for each of the figures."""
-    rows = [
-        [title, *(_shown(name, getattr(figures, name)) for figures in columns.values())]
-        for name, title in _ROWS.items()
-    ]
+def figures_table(columns: Mapping[str, Figures], *, length_given: bool = False) -> str:
+    """Return a table with one column for each of the figures.
+
+    Rows that hold nothing are left out, and with `length_given` those of the length.
+    """
+    rows = []
+    for name, title in _ROWS.items():
+        if length_given and name in _LENGTHS:
+            continue
+        values = [getattr(figures, name) for figures in columns.values()]
+        if any(value is not None for value in values):
+            rows.append([title, *(_shown(name, value) for value in values)])
     return table(["", *columns], rows)
 
 
@@ -50,7 +60,9 @@ def gates_table(gates: Sequence[Gate]) -> str:
     )
 
 
-def _shown(name: str, value: float) -> str:
+def _shown(name: str, value: float | None) -> str:
+    if value is None:
+        return "-"
     if name in _SHARES:
         return f"{value:.1%}"
     return f"{value:,}" if isinstance(value, int) else f"{value:.1f}"

@@ -23,8 +23,8 @@ def finish(snapshot: Snapshot, infilled: Infilled, settings: SuggestSettings) ->
     """Return what to show at the snapshot's cursor, or None where nothing is good enough.
 
     The text is one line without a line end: the beginning of what the engine wrote, up to what the document
-    holds already. Its confidence is the product of the probabilities of the tokens that are left, times that
-    of the end where the text ends as the model ended it.
+    holds already. Its confidence follows, by the model's calibration, from the product of the probabilities of the
+    tokens that are left, times that of the end where the text ends as the model ended it.
     """
     candidate = first_line(infilled)
     if candidate is None:
@@ -32,12 +32,13 @@ def finish(snapshot: Snapshot, infilled: Infilled, settings: SuggestSettings) ->
     hole = hole_at(snapshot, _REACH, _REACH)
     region = region_of(hole, candidate.text)
     candidate = candidate.cut(len(_trimmed(candidate.text, region)))
-    if candidate.confidence < settings.confidence:
+    confidence = infilled.calibrated(candidate.confidence)
+    if confidence < settings.confidence:
         return None
     text = aligned(candidate.text, region)
     if not _is_readable(text) or is_stuck(text) or repeats_neighbor(text, hole) or breaks(hole, text):
         return None
-    return Suggestion(text, candidate.confidence, infilled)
+    return Suggestion(text, confidence, infilled)
 
 
 def _trimmed(text: str, region: Region) -> str:

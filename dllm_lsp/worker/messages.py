@@ -6,9 +6,10 @@ engine restarts. `VERSION` is part of an engine's identity: halves that speak di
 
 from __future__ import annotations
 
-from typing import Literal
+import math
+from typing import Annotated, Literal
 
-from msgspec import Struct, msgpack
+from msgspec import Meta, Struct, msgpack
 
 from dllm_lsp.settings import Effort
 
@@ -98,6 +99,23 @@ class Draft(Struct, frozen=True, kw_only=True, tag="draft"):
     pieces: tuple[Piece, ...]
 
 
+class Calibration(Struct, frozen=True):
+    """How often texts are right that the model gives some probability: a line over its log-odds (Platt 1999)."""
+
+    slope: Annotated[float, Meta(gt=0)]
+    offset: float
+
+    def __call__(self, probability: float) -> float:
+        """Return the share of texts of this probability that are exactly right; it grows with the probability."""
+        return (1 + math.tanh((self.slope * log_odds(probability) + self.offset) / 2)) / 2
+
+
+def log_odds(probability: float) -> float:
+    """Return the logarithm of a probability's odds, finite for 0 and 1 too."""
+    probability = min(max(probability, 1e-9), 1 - 1e-9)
+    return math.log(probability / (1 - probability))
+
+
 class Infilled(Struct, frozen=True, kw_only=True, tag="infilled"):
     """The filled hole.
 
@@ -112,11 +130,16 @@ class Infilled(Struct, frozen=True, kw_only=True, tag="infilled"):
     passes: int
     encoded: int
     milliseconds: float
+    calibration: Calibration | None = None
 
     @property
     def text(self) -> str:
         """The whole text of the hole."""
         return "".join(piece.text or "" for piece in self.pieces)
+
+    def calibrated(self, probability: float) -> float:
+        """Return what a probability from this model is worth; itself where that is not known."""
+        return self.calibration(probability) if self.calibration else probability
 
 
 class Dropped(Struct, frozen=True, tag="dropped"):

@@ -5,48 +5,52 @@ from dllm_lsp.evaluation.figures import figures, gates
 from dllm_lsp.evaluation.tables import figures_table, gates_table, table
 
 
-def answer(truth: str, suggestion: str | None, confidence: float = 0.5, **other: float) -> Answer:
-    place = {"path": "a.py", "line": 1, "column": 1, "kind": "word"}
-    counts = {"tokens": 4, "true_tokens": 4, "steps": 2, "passes": 3, "milliseconds": 10.0}
-    return Answer(**place, truth=truth, suggestion=suggestion, confidence=confidence, **(counts | other))  # type: ignore[arg-type]
+def answer(truth: str, text: str | None, confidence: float = 0.5, **other: object) -> Answer:
+    counts = {"tokens": 4, "true_tokens": 4, "fits": True, "steps": 2, "passes": 3, "milliseconds": 10.0}
+    return Answer("a", "line", truth, text, confidence, **(counts | other))  # type: ignore[arg-type]
 
 
 ANSWERS = [
-    answer("return x", "return x", 0.9),
-    answer("return x", "return y", 0.6, tokens=2, milliseconds=20.0),
-    answer("x)", None, 0.0, tokens=6, steps=4, passes=4, milliseconds=30.0),
-    answer("x.y", "z", 0.3, true_tokens=9),
+    answer("return x", "return x", 0.9, passed=True),
+    answer("return x", "return y", 0.6, tokens=2, milliseconds=20.0, passed=True),
+    answer("x)", None, 0.0, tokens=5, steps=4, passes=4, milliseconds=30.0, passed=False),
+    answer("x.y", "z", 0.3, true_tokens=9, fits=False),
 ]
 
 
 def test_shares_count_what_is_not_shown_as_wrong() -> None:
     found = figures(ANSWERS)
-    assert found.places == 4
+    assert found.cases == 4
     assert found.exact == 0.25
     assert found.first_word == 0.5
     assert found.shown == 0.75
-    assert found.true_length == 0.25
+    assert (found.true_length, found.true_length_within_1, found.longer) == (0.25, 0.5, 0.25)
     assert found.similarity == pytest.approx((1 + 7 / 8 + 0 + 0) / 4)
+
+
+def test_pass_at_1_is_of_those_with_a_program() -> None:
+    assert figures(ANSWERS).passed == pytest.approx(2 / 3)
+    assert figures(ANSWERS[3:]).passed is None
 
 
 def test_means_and_percentiles() -> None:
     found = figures(ANSWERS)
-    assert (found.tokens, found.steps, found.passes) == (4, 2.5, 3.25)
-    assert found.tokens_per_step == 16 / 10
+    assert (found.tokens, found.steps, found.passes) == (3.75, 2.5, 3.25)
+    assert found.tokens_per_step == 15 / 10
     assert found.milliseconds_p50 == 15
     assert 25 < found.milliseconds_p95 <= 30
 
 
 @pytest.mark.parametrize(
-    ("suggestion", "is_exact"),
+    ("text", "is_exact"),
     [("x = 1", True), ("x = 1  ", True), (" x = 1", False), ("x = 1)", False), ("x =", False), (None, False)],
 )
-def test_exact_is_the_whole_rest_of_the_line(suggestion: str | None, is_exact: bool) -> None:
-    assert answer("x = 1", suggestion).is_exact == is_exact
+def test_exact_is_the_whole_truth(text: str | None, is_exact: bool) -> None:
+    assert answer("x = 1", text).is_exact == is_exact
 
 
 @pytest.mark.parametrize(
-    ("truth", "suggestion", "is_right"),
+    ("truth", "text", "is_right"),
     [
         ("foo(bar)", "foo[0]", True),
         ("foo(bar)", "food", False),
@@ -56,10 +60,8 @@ def test_exact_is_the_whole_rest_of_the_line(suggestion: str | None, is_exact: b
         ("x", None, False),
     ],
 )
-def test_the_first_word_comes_with_the_blanks_before_it(
-    truth: str, suggestion: str | None, is_right: bool
-) -> None:
-    assert figures([answer(truth, suggestion)]).first_word == is_right
+def test_the_first_word_comes_with_the_blanks_before_it(truth: str, text: str | None, is_right: bool) -> None:
+    assert figures([answer(truth, text)]).first_word == is_right
 
 
 def test_a_higher_gate_shows_fewer() -> None:
@@ -74,11 +76,15 @@ def test_a_higher_gate_shows_fewer() -> None:
 
 def test_tables() -> None:
     assert table(["a", "b"], [["1", "2"]]) == "| a | b |\n| --- | --- |\n| 1 | 2 |"
-    lines = figures_table({"all": figures(ANSWERS), "one": figures(ANSWERS[:1])}).splitlines()
+    columns = {"all": figures(ANSWERS), "one": figures(ANSWERS[3:])}
+    lines = figures_table(columns).splitlines()
     assert lines[0] == "|  | all | one |"
-    assert lines[2] == "| places | 4 | 1 |"
-    assert lines[3] == "| rest of the line exactly right | 25.0% | 100.0% |"
+    assert lines[2] == "| cases | 4 | 1 |"
+    assert lines[3] == "| pass@1 | 66.7% | - |"
+    assert lines[4] == "| exactly right | 25.0% | 0.0% |"
     assert lines[-1].startswith("| ms, p95 | 2")
+    assert "true length" not in figures_table(columns, length_given=True)
+    assert "pass@1" not in figures_table({"one": columns["one"]})
     assert "| exactly right of these | 33% | 33% | 33% | 33% | 50% | 50% | 50% | 100% | 100% | 100% |" in (
         gates_table(gates(ANSWERS))
     )

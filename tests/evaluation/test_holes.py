@@ -1,71 +1,100 @@
-import re
+from collections import Counter
 from itertools import islice
 
 import pytest
-from tiny_model import SOURCE
 
-from dllm_lsp.evaluation.holes import OpenLine, open_lines
-from dllm_lsp.text.document import split_lines
+from dllm_lsp.evaluation.case import Case
+from dllm_lsp.evaluation.holes import KINDS, cut_holes
 from dllm_lsp.training.files import SourceFile
 
+PYTHON = '''\
+import os
+
+
+def café(path, limit=10):
+    """A docstring."""
+    with open(path, "é", errors=f(x)) as file:
+        first = file.read(limit)  
+        if first:
+            return first
+
+    return os.path.join("a",
+        "b")
+'''
 FILES = [
-    SourceFile("a.py", "python", SOURCE),
-    SourceFile("b.py", "python", "\n\n  \nx = 1  \ny"),
-    SourceFile("empty.py", "python", ""),
+    SourceFile("a.py", "python", PYTHON),
+    SourceFile("b.js", "javascript", "x;\nf(y)"),
+    SourceFile("empty.py", "python", "\n"),
 ]
 
 
-def places(count: int = 200, seed: int = 0, files: list[SourceFile] = FILES) -> list[OpenLine]:
-    return list(islice(open_lines(files, seed), count))
+def holes(*kinds: str, count: int = 200, seed: int = 0, files: list[SourceFile] = FILES) -> list[Case]:
+    return list(islice(cut_holes(files, seed, kinds or KINDS), count))
 
 
-def original(place: OpenLine) -> list[str]:
-    [file] = [file for file in FILES if file.path == place.snapshot.uri]
-    return split_lines(file.text)
+def test_holes_are_a_function_of_the_seed() -> None:
+    assert holes() == holes()
+    assert holes() != holes(seed=1)
 
 
-def test_places_are_a_function_of_the_seed() -> None:
-    assert places() == places()
-    assert places() != places(seed=1)
+@pytest.mark.parametrize("kind", KINDS)
+def test_only_the_truth_is_taken_away(kind: str) -> None:
+    for case in holes(kind):
+        [file] = [file for file in FILES if case.name.startswith(file.path)]
+        assert case.truth == case.truth.strip() or kind == "rest-of-line"
+        assert case.truth.strip()
+        whole = case.before + case.truth + case.after
+        assert whole.split() == file.text.split()
+        assert whole.count("\n") == file.text.count("\n")
+        assert (case.kind, case.language, case.one_line) == (kind, file.language, kind != "block")
+        row, column = case.name.split(":")[1:]
+        assert (int(row), int(column)) == (case.snapshot.line + 1, case.snapshot.column + 1)
 
 
-def test_only_the_rest_of_one_line_is_taken_away() -> None:
-    for place in places():
-        lines, row, column = list(place.snapshot.lines), place.snapshot.line, place.snapshot.column
-        whole = original(place)[row]
-        assert lines[row].rstrip("\n") == whole[:column]
-        assert whole[:column] + place.truth == whole.rstrip()
-        assert lines[row].endswith("\n") == whole.endswith("\n")
-        lines[row] = whole
-        assert lines == original(place)
+def test_the_rest_of_a_line_begins_inside_of_it() -> None:
+    found = holes("rest-of-line")
+    for case in found:
+        head = case.before.rpartition("\n")[2]
+        assert head.strip()
+        assert "\n" not in case.truth
+        assert case.after[:1] in ("", "\n")
+    assert len({case.name for case in found}) > 60
 
 
-def test_there_is_always_something_to_write() -> None:
-    for place in places():
-        assert place.truth.strip()
-        assert place.truth == place.truth.rstrip()
+def test_a_line_is_open_behind_its_indentation() -> None:
+    found = holes("line")
+    assert {case.truth for case in found} == {
+        line.strip() for file in FILES for line in file.text.split("\n")
+    } - {""}
+    assert all(not case.before.rpartition("\n")[2].strip() for case in found)
 
 
-def test_a_line_is_opened_before_its_code_where_a_word_starts_or_anywhere() -> None:
-    seen = {"line": 0, "word": 0, "column": 0}
-    inside = 0
-    for place in places(600):
-        seen[place.kind] += 1
-        before = place.snapshot.lines[place.snapshot.line].rstrip("\n")
-        assert bool(before.strip()) == (place.kind != "line")
-        starts_word = re.match(r"\w", place.truth) and not re.search(r"\w$", before)
-        assert place.kind != "word" or starts_word
-        inside += place.kind == "column" and starts_word is None
-    assert all(count > 50 for count in seen.values())
-    assert inside > 50
+def test_a_block_ends_before_the_indentation_does() -> None:
+    found = Counter(case.truth for case in holes("block", files=FILES[:1]))
+    assert found['with open(path, "é", errors=f(x)) as file:\n        first = file.read(limit)']
+    assert found["if first:\n            return first"]
+    assert all(2 <= truth.count("\n") + 1 <= 5 for truth in found)
+    assert not any("return first\n" in truth for truth in found)
+
+
+def test_arguments_are_those_of_calls_in_one_line() -> None:
+    found = {case.truth for case in holes("argument")}
+    assert found == {"path", '"é"', "errors=f(x)", "x", "limit", '"a"', '"b"'}
 
 
 def test_files_count_by_their_lines() -> None:
-    names = [place.snapshot.uri for place in places(400)]
-    assert names.count("a.py") > 250
-    assert names.count("b.py") > 10
+    names = Counter(case.name.partition(":")[0] for case in holes("line", count=400))
+    assert names["a.py"] > 250
+    assert names["b.js"] > 20
+    assert not names["empty.py"]
+
+
+@pytest.mark.parametrize("text", ["f(:", "\0", "f(" * 5000, "x = 1"])
+def test_code_without_such_holes_is_told(text: str) -> None:
+    with pytest.raises(ValueError, match="no hole of the kinds argument"):
+        holes("argument", files=[SourceFile("a.py", "python", text)])
 
 
 @pytest.mark.parametrize("text", ["}", "  x", "\f\ny"])
-def test_the_shortest_line_has_a_place(text: str) -> None:
-    assert places(3, files=[SourceFile("a.py", "python", text)])
+def test_the_shortest_line_is_a_hole(text: str) -> None:
+    assert len(holes("line", count=3, files=[SourceFile("a.py", "python", text)])) == 3

@@ -11,10 +11,15 @@ class WritingEngine:
     """Writes `text(hole)`, a word a token, in one step; remembers what it was asked."""
 
     before = after = 1000
+    canvas = 24
+    model, device = "writing", "cpu"
 
     def __init__(self, text: Callable[[Hole], str]) -> None:
         self._text = text
         self.asked: list[tuple[str, Hole, Limits]] = []
+
+    def tokens(self, text: str) -> int:
+        return len(text.split(" "))
 
     def infill(self, request: Infill) -> Generator[Draft, None, Infilled]:
         self.asked.append((request.document, request.hole, request.limits))

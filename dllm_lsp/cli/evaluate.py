@@ -1,0 +1,111 @@
+"""`dllm-lsp eval`: how good the model's code is, on benchmarks and on anybody's code.
+
+What runs a model is imported when a command runs.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+from pathlib import Path
+from typing import Any, get_args
+
+from dllm_lsp.cli.errors import CommandError
+from dllm_lsp.settings import Effort, Settings
+
+_KINDS = ("rest-of-line", "line", "block", "argument")
+_HOLES = 1000
+
+
+def add_eval(commands: Any, common: argparse.ArgumentParser) -> None:
+    """Add the command, and its own commands, to the command line."""
+    evaluation = commands.add_parser(
+        "eval",
+        help="measure how good the model's code is",
+        description="Measure how good the model's code is. Use code that the model was not trained on. "
+        "Needs the extra: pip install 'dllm-lsp[bench]'.",
+    )
+    what = evaluation.add_subparsers(dest="evaluation", metavar="WHAT", required=True)
+    for name, help_, path, more in (
+        ("human-eval-infilling", "functions with a hole, and programs that test them", "FILE", (_halves,)),
+        (
+            "holes",
+            "holes cut into any code: Python files in a folder, or a corpus file",
+            "PATH",
+            (_halves, _holes, _kinds),
+        ),
+        (
+            "repair",
+            "programs with one wrong line: is it found, is it repaired (QuixBugs)",
+            "FILE",
+            (_halves,),
+        ),
+        ("calibrate", "write into a checkpoint what its confidence is worth", "PATH", (_holes, _diagram)),
+    ):
+        parser = what.add_parser(name, help=help_, description=f"{help_.capitalize()}.", parents=[common])
+        parser.add_argument("path", type=Path, metavar=path)
+        _add_shared(parser)
+        for add in more:
+            add(parser)
+
+
+def evaluate(options: argparse.Namespace, settings: Settings) -> int:
+    """Run the command and return its exit status; raise CommandError on bad input."""
+    os.environ.setdefault(
+        "OMP_WAIT_POLICY", "PASSIVE"
+    )  # as the engine's process has it, before torch is imported
+    try:
+        from dllm_lsp.evaluation.command import run  # noqa: PLC0415
+        from dllm_lsp.models.checkpoint import CheckpointError  # noqa: PLC0415
+    except ModuleNotFoundError as error:
+        raise CommandError(f"eval needs {error.name}: pip install 'dllm-lsp[bench]'") from error
+    try:
+        run(options, settings)
+    except (ValueError, CheckpointError) as error:
+        raise CommandError(str(error)) from error
+    return 0
+
+
+def _add_shared(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--threads", type=_positive, metavar="N", help="CPU threads (default: the product's)")
+    parser.add_argument(
+        "--effort",
+        choices=get_args(Effort),
+        default="medium",
+        help="how hard the model tries (default: medium)",
+    )
+    parser.add_argument("--limit", type=_positive, metavar="N", help="cases at most")
+    parser.add_argument("--json", type=Path, metavar="FILE", help="write figures and all answers there")
+
+
+def _halves(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--cases", choices=("even", "odd", "all"), default="all", help="by their index from 0 (default: all)"
+    )
+
+
+def _holes(parser: argparse.ArgumentParser) -> None:
+    parser.set_defaults(limit=_HOLES)
+    parser.add_argument("--seed", type=int, default=0, help="of the places (default: 0)")
+
+
+def _kinds(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--kind",
+        action="append",
+        choices=_KINDS,
+        dest="kinds",
+        help="of holes; may be repeated (default: all)",
+    )
+
+
+def _diagram(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--diagram", type=Path, metavar="FILE", help="draw the reliability diagram there, as SVG"
+    )
+
+
+def _positive(text: str) -> int:
+    if not text.isdecimal() or int(text) < 1:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a whole number from 1")
+    return int(text)

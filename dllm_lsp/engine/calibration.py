@@ -1,0 +1,28 @@
+"""What a checkpoint's confidence is worth, kept in its `config.json` beside what describes the model."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from msgspec import ValidationError, convert, json, to_builtins
+
+from dllm_lsp.models.errors import CheckpointError
+from dllm_lsp.models.vocabulary import read_json
+from dllm_lsp.worker.messages import Calibration
+
+_CONFIG, _KEY = "config.json", "calibration"
+
+
+def read_calibration(folder: Path) -> Calibration | None:
+    """Return the calibration of a checkpoint, None if it has none; raise CheckpointError for one that is damaged."""
+    found = read_json(folder / _CONFIG).get(_KEY)
+    try:
+        return convert(found, Calibration | None)
+    except ValidationError as error:
+        raise CheckpointError(f'"{_KEY}" in {folder / _CONFIG} is damaged: {error}') from error
+
+
+def write_calibration(folder: Path, calibration: Calibration) -> None:
+    """Write the calibration into a checkpoint; raise OSError where that is not allowed."""
+    config = read_json(folder / _CONFIG) | {_KEY: to_builtins(calibration)}
+    (folder / _CONFIG).write_bytes(json.format(json.encode(config)) + b"\n")

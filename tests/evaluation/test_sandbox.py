@@ -1,0 +1,110 @@
+import os
+import socket
+import time
+from pathlib import Path
+
+import pytest
+
+from dllm_lsp.evaluation import sandbox
+from dllm_lsp.evaluation.sandbox import has_namespaces, passes
+
+FORK = "import ctypes, os, time\nif ctypes.CDLL(None).fork() == 0:\n    "
+
+
+@pytest.fixture(params=[True, False], ids=["namespaces", "plain"])
+def namespaces(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> bool:
+    """Both ways of confining a program; the first is not allowed everywhere."""
+    if request.param and not has_namespaces():
+        pytest.skip("this system allows no namespaces")
+    if not request.param:
+        monkeypatch.setattr(sandbox, "_namespaces", lambda: ())
+    return request.param
+
+
+@pytest.mark.usefixtures("namespaces")
+def test_parts_run_in_one_namespace_one_after_the_other() -> None:
+    assert passes(["def f():\n    return 2\n", "def check(f):\n    assert f() == 2\n", "check(f)"])
+
+
+@pytest.mark.parametrize(
+    "program",
+    [
+        "raise ValueError",
+        "def f(:",
+        "\0",
+        "import sys; sys.exit(0)",
+        "import os; os._exit(0)",
+        "quit()",
+        "import os; os.abort()",
+        "import os; os.close(1); os.closerange(0, 100)",
+        "x = 'a' * (2 << 30)",
+        "open('large', 'w').write('a' * (2 << 20))",
+        "input()",
+        "def f(n): return f(n)\nf(1)",
+    ],
+)
+def test_a_program_that_does_not_come_to_its_end_has_not_passed(program: str) -> None:
+    assert not passes([program, "pass"])
+
+
+def test_a_part_cannot_swallow_the_next() -> None:
+    assert not passes(['"""', '"""'])
+    assert not passes(["if False:", "    assert False"])
+
+
+@pytest.mark.usefixtures("namespaces")
+@pytest.mark.parametrize(
+    "program", ["while True: pass", "import time; time.sleep(60)", f"{FORK}time.sleep(60)\ntime.sleep(60)"]
+)
+def test_a_program_that_hangs_is_stopped(program: str) -> None:
+    began = time.monotonic()
+    assert not passes([program], seconds=1)
+    assert time.monotonic() - began < 20
+
+
+@pytest.mark.usefixtures("namespaces")
+def test_what_a_program_started_ends_with_it(tmp_path: Path) -> None:
+    mark = tmp_path / "mark"
+    began = time.monotonic()
+    assert passes([f"{FORK}time.sleep(3); open({str(mark)!r}, 'w'); os._exit(0)"])
+    assert time.monotonic() - began < 3
+    time.sleep(4)
+    assert not mark.exists()
+
+
+def test_a_program_that_floods_its_output_is_not_stopped_by_it(capfd: pytest.CaptureFixture[str]) -> None:
+    assert passes(["import sys\nprint('a' * 10_000_000)\nprint('b' * 10_000_000, file=sys.stderr)"])
+    assert capfd.readouterr() == ("", "")
+
+
+@pytest.mark.usefixtures("namespaces")
+def test_there_is_no_network() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        port = server.getsockname()[1]
+        connect = f"import socket\nsocket.create_connection(('127.0.0.1', {port}), timeout=2)"
+        assert not passes([connect])
+        server.settimeout(0)
+        with pytest.raises(BlockingIOError):
+            server.accept()
+
+
+@pytest.mark.parametrize(
+    "program",
+    ["import os; os.fork()", "import subprocess; subprocess.run(['true'])", "import os; os.system('true')"],
+)
+def test_a_program_starts_no_other(program: str) -> None:
+    assert not passes([program])
+
+
+def test_a_program_runs_in_an_empty_folder_that_is_gone_afterwards(tmp_path: Path) -> None:
+    place = tmp_path / "place"
+    program = (
+        f"import os\nassert os.listdir() == []\nopen('x', 'w')\nopen({str(place)!r}, 'w').write(os.getcwd())"
+    )
+    assert passes([program])
+    assert place.read_text() != os.getcwd()
+    assert not Path(place.read_text()).exists()
+
+
+def test_sets_are_ordered_alike_in_every_run() -> None:
+    assert passes(["import sys\nassert not sys.flags.hash_randomization"])
