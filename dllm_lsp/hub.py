@@ -47,10 +47,10 @@ def folder(model: str) -> Path:
         raise ValueError(f'The setting "model" is {model!r}, which is no path: {error}') from error
 
 
-def fetched(model: str, report: Report) -> Path:
-    """Return the folder of a model, downloaded first if the hub has it and this machine has not.
+def fetched(model: str, report: Report | None = None) -> Path:
+    """Return the folder of a model, downloaded first if it is one of the hub that is not on this machine.
 
-    Raises HubError, and ValueError as `folder` does.
+    Raises HubError as `download` does, and ValueError as `folder` does.
     """
     if not is_hub_id(model):
         return folder(model)

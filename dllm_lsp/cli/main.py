@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import argparse
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import msgspec
 
@@ -15,6 +15,7 @@ from dllm_lsp import __version__
 from dllm_lsp.cli.errors import CommandError
 from dllm_lsp.cli.evaluate import add_eval, evaluate
 from dllm_lsp.cli.location import Location
+from dllm_lsp.cli.models import add_models, have, models
 from dllm_lsp.cli.train import add_train, train
 from dllm_lsp.settings import Settings, merged
 
@@ -27,6 +28,7 @@ _EXAMPLES = """\
 examples:
   dllm-lsp complete src/app.py:12:20          what would be suggested at line 12, column 20
   dllm-lsp complete src/app.py:12:20 --trace  watch it being denoised
+  dllm-lsp models                             which models to use instead of the one in the package
   dllm-lsp doctor                             what was found on this machine, and what to do about it
   dllm-lsp train --repo .                     learn the code that you work on; nothing leaves this machine
 """
@@ -47,24 +49,41 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _run(parser: argparse.ArgumentParser, options: argparse.Namespace, settings: Settings) -> int:
-    if options.command == "complete":
-        from dllm_lsp.cli.complete import complete  # noqa: PLC0415
-
-        return complete(options.location, settings, as_json=options.json, trace=options.trace)
-    if options.command == "doctor":
-        from dllm_lsp.cli.doctor import doctor  # noqa: PLC0415
-
-        return doctor(settings)
-    if options.command == "train":
-        return train(options, settings)
-    if options.command == "eval":
-        return evaluate(options, settings)
+    if options.command is not None:
+        return _COMMANDS[options.command](options, settings)
     if options.stdio or options.tcp:
         from dllm_lsp.server import run  # noqa: PLC0415
 
         return run(settings, tcp=options.tcp)
     parser.print_help(sys.stderr)
     return 2
+
+
+def _complete(options: argparse.Namespace, settings: Settings) -> int:
+    from dllm_lsp.cli.complete import complete  # noqa: PLC0415
+
+    have(settings.model)
+    return complete(options.location, settings, as_json=options.json, trace=options.trace)
+
+
+def _doctor(options: argparse.Namespace, settings: Settings) -> int:
+    from dllm_lsp.cli.doctor import doctor  # noqa: PLC0415
+
+    return doctor(settings)
+
+
+def _evaluate(options: argparse.Namespace, settings: Settings) -> int:
+    have(settings.model)
+    return evaluate(options, settings)
+
+
+_COMMANDS: dict[str, Callable[[argparse.Namespace, Settings], int]] = {
+    "complete": _complete,
+    "doctor": _doctor,
+    "eval": _evaluate,
+    "models": models,
+    "train": train,
+}
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -102,6 +121,7 @@ def _parser() -> argparse.ArgumentParser:
         parents=[common],
         description="Say what was found on this machine, and what to do about what is wrong.",
     )
+    add_models(commands, common)
     add_train(commands, common)
     add_eval(commands, common)
     return parser
@@ -116,8 +136,8 @@ def _common(name: str) -> argparse.ArgumentParser:
         dest=name,
         default=[],
         type=_model_setting,
-        metavar="FOLDER",
-        help='a checkpoint to use instead of the one that ships with the package ("bundled")',
+        metavar="MODEL",
+        help='a folder with a checkpoint, or OWNER/NAME on the Hugging Face hub (default: "bundled")',
     )
     common.add_argument(
         "--set",

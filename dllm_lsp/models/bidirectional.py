@@ -30,7 +30,7 @@ def load_bidirectional(
     vocabulary = read_vocabulary(folder)
     config, generation = (read_json(folder / f"{name}.json") for name in ("config", "generation_config"))
     try:
-        family = recognize(Files(config, generation, weights.shapes.keys(), vocabulary))
+        family = recognize(Files(str(folder), config, generation, weights.shapes.keys(), vocabulary))
     except CheckpointError as error:
         raise CheckpointError(f"the checkpoint in {folder} cannot be used: {error}") from error
     with torch.device("meta"):

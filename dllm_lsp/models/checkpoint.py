@@ -13,7 +13,7 @@ from msgspec import Struct, ValidationError, json
 from safetensors.torch import save_file
 
 from dllm_lsp.hub import BUNDLED
-from dllm_lsp.hub import folder as resolve
+from dllm_lsp.hub import fetched as resolve
 from dllm_lsp.models.bidirectional import Bidirectional, load_bidirectional
 from dllm_lsp.models.errors import CheckpointError
 from dllm_lsp.models.storage import compressed

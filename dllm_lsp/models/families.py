@@ -82,8 +82,12 @@ _KINDS = {
 
 
 class Files(NamedTuple):
-    """What a folder holds: `config.json`, `generation_config.json`, the names of its tensors, its tokenizer's."""
+    """What a folder holds: `config.json`, `generation_config.json`, the names of its tensors, its vocabulary.
 
+    `origin` is the folder's own name, in which a download keeps that of its repository.
+    """
+
+    origin: str
     config: Mapping[str, Any]
     generation: Mapping[str, Any]
     tensors: Collection[str]
@@ -157,7 +161,7 @@ def _refuse_what_attends_otherwise(name: str, files: Files) -> None:
             raise _refusal(f"{found} with {key} = {value}: a mixture of experts")
     if name == "Dream" and any("q_norm" in tensor for tensor in files.tensors):
         raise _refusal(f"{found} with normed queries: this is DreamReasoner, which attends block by block")
-    if "bd3lm" in str(files.config.get("_name_or_path")).lower():
+    if "bd3lm" in f"{files.origin} {files.config.get('_name_or_path')}".lower():
         raise _refusal(f"{found} of a BD3LM, which attends block by block")
     architectures = files.config.get("architectures") or []
     if name in ("qwen2", "qwen3") and not _PLAIN_ARCHITECTURES.issuperset(architectures):

@@ -55,6 +55,9 @@ def read_vocabulary(folder: Path) -> Vocabulary:
     tokenizer = TextTokenizer(encoder, spelled)
     if tokenizer.decode(tokenizer.encode(_PROBE)) != _PROBE:
         raise CheckpointError(f"the tokenizer in {folder} does not return the text that it was given")
+    for token, i in added.items():
+        if i in tokenizer.encode(token):
+            raise CheckpointError(f"the tokenizer in {folder} takes text for its special token {token}")
     return Vocabulary(tokenizer, added, roles)
 
 
