@@ -9,6 +9,7 @@ from functools import lru_cache
 import torch
 from torch import Tensor
 
+from dllm_lsp.engine.healing import Stem
 from dllm_lsp.engine.model import CanvasTokens
 from dllm_lsp.engine.policies import THRESHOLD, Policy, Proposals
 
@@ -60,16 +61,18 @@ class Canvas:
         """Whether no row has a mask left."""
         return not bool(self.open.any())
 
-    def proposals(self, logits: Tensor, longest: int) -> Proposals:
+    def proposals(self, logits: Tensor, longest: int, stem: Stem | None = None) -> Proposals:
         """Return what logits [rows, width, vocabulary] propose for the masks.
 
-        What is forbidden is not proposed, nor is *expand* in rows that are `longest` or longer.
+        What is forbidden is not proposed, nor *expand* in rows that are `longest` or longer, nor what would keep a
+        row from beginning with `stem`.
         """
         logits = logits.float().index_fill(-1, _forbidden(self.tokens, logits.device), float("-inf"))
         if self.tokens.expand is not None:
             full = (self.lengths >= longest)[:, None]
             logits[..., self.tokens.expand] = logits[..., self.tokens.expand].masked_fill(full, float("-inf"))
-        return Proposals.of(logits, self.open)
+        writable = self.open if stem is None else self.open & stem.narrow(self.ids, self.tokens.mask, logits)
+        return Proposals.of(logits, writable)
 
     def step(self, proposals: Proposals, policy: Policy, sure: float = THRESHOLD) -> Canvas:
         """Commit what the policy accepts, and change the lengths as *delete* and *expand* say.

@@ -12,6 +12,7 @@ from dllm_lsp.engine.cache import ContextCache
 from dllm_lsp.engine.calibration import read_calibration
 from dllm_lsp.engine.canvas import Canvas
 from dllm_lsp.engine.effort import EFFORTS, Effort
+from dllm_lsp.engine.healing import Stem
 from dllm_lsp.engine.infilling import infill
 from dllm_lsp.engine.loading import load_model
 from dllm_lsp.engine.model import Model
@@ -77,13 +78,23 @@ class Engine:
     def _infill(self, request: Infill, effort: Effort, budget: Budget) -> Generator[Draft, None, Infilled]:
         limits, hole = request.limits, request.hole
         context = self._cache.of(request.document, hole.language)
-        encoded = context.become(*self._tokens(hole))
+        before, stem = self._healed(request)
+        encoded = context.become(before, self._after(hole))
         size = min(max(limits.tokens, 1), self._model.canvas)
         steps = 0
-        canvases = infill(self._model, context, size, effort, budget, device=self._device, exact=limits.exact)
+        canvases = infill(
+            self._model,
+            context,
+            size,
+            effort,
+            budget,
+            device=self._device,
+            stem=Stem(stem, self._tokenizer) if stem else None,
+            exact=limits.exact,
+        )
         for canvas in canvases:
             steps += 1
-            pieces = self._pieces(canvas)
+            pieces = _behind(stem, self._pieces(canvas))
             yield Draft(id=request.id, step=steps, pieces=pieces)
         return Infilled(
             id=request.id,
@@ -96,11 +107,19 @@ class Engine:
             calibration=self.calibration,
         )
 
-    def _tokens(self, hole: Hole) -> tuple[list[int], list[int]]:
-        """Return the code before and after, each cut at its far end to what the model can use."""
-        before = _near_end(self._tokenizer.encode(hole.before), self._model.before)
-        after = _near_end(self._tokenizer.encode(hole.after)[::-1], self._model.after)
-        return before, after[::-1]
+    def _healed(self, request: Infill) -> tuple[list[int], str]:
+        """Return the ids of the code before, cut at its far end to what the model can use, and the canvas's stem.
+
+        Where the number of tokens is given there is no stem, since it is not told how many of them are its.
+        """
+        text = request.hole.before
+        ids, stem = (
+            (self._tokenizer.encode(text), "") if request.limits.exact else self._tokenizer.healed(text)
+        )
+        return _near_end(ids, self._model.before), stem
+
+    def _after(self, hole: Hole) -> list[int]:
+        return _near_end(self._tokenizer.encode(hole.after)[::-1], self._model.after)[::-1]
 
     def _pieces(self, canvas: Canvas) -> tuple[Piece, ...]:
         """Return the tokens of a canvas of one row."""
@@ -110,6 +129,16 @@ class Engine:
             Piece(None if i == canvas.tokens.mask else text, probability)
             for i, text, probability in zip(ids, texts, probabilities, strict=True)
         )
+
+
+def _behind(stem: str, pieces: tuple[Piece, ...]) -> tuple[Piece, ...]:
+    """Return the pieces without the stem that they begin with, which stands in the document already."""
+    shown, left = [], len(stem)
+    for piece in pieces:
+        text = piece.text and piece.text[left:]
+        left = max(0, left - len(piece.text or ""))
+        shown.append(Piece(text, piece.probability))
+    return tuple(shown)
 
 
 def _near_end(ids: list[int], limit: int) -> list[int]:

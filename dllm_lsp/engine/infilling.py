@@ -12,6 +12,7 @@ from dllm_lsp.engine.budget import Budget
 from dllm_lsp.engine.canvas import Canvas
 from dllm_lsp.engine.denoising import denoise
 from dllm_lsp.engine.effort import Effort
+from dllm_lsp.engine.healing import Stem
 from dllm_lsp.engine.length import halved, lengths_within, merit, promise
 from dllm_lsp.engine.model import Context, Model
 
@@ -26,11 +27,12 @@ def infill(
     budget: Budget,
     *,
     device: torch.device,
+    stem: Stem | None = None,
     exact: bool = False,
 ) -> Iterator[Canvas]:
     """Fill canvases of at most `longest` tokens, with `exact` one of just as many; the last one that is yielded is it.
 
-    Those before it are drafts of the likeliest candidate, one after every step.
+    Those before it are drafts of the likeliest candidate, one after every step. All begin with `stem`.
     """
     tokens = model.tokens.fixed if exact else model.tokens
     lengths = [longest] if exact else _lengths(model, context, longest, effort, budget=budget, device=device)
@@ -38,7 +40,7 @@ def infill(
     denoiser = model.denoiser(rows, longest)
     budget.begin()
     masks = Canvas.masked(tokens, lengths, device)
-    for canvas in denoise(denoiser, masks, effort.policy, budget, longest):
+    for canvas in denoise(denoiser, masks, effort.policy, budget, longest, stem=stem):
         yield canvas.row(0)
     if len(rows) > 1:
         budget.spend()

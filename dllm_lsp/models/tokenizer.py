@@ -78,13 +78,16 @@ class TextTokenizer:
         start, _ = pieces[-1][1]
         return line[start - 1 :]
 
-    def spelling(self, stem: str) -> list[int]:
-        """Return the ids of the tokens that begin with `stem`, and of those that it begins with."""
-        whole = stem.encode("utf-8", "replace")
-        first = bisect_left(self._alphabetical, whole, key=itemgetter(0))
-        longer = takewhile(lambda token: token[0].startswith(whole), islice(self._alphabetical, first, None))
-        shorter = (self._ids.get(whole[:length]) for length in range(1, len(whole)))
-        return [*(i for _, i in longer), *(i for i in shorter if i is not None)]
+    def spelling(self, stem: bytes) -> tuple[list[int], list[int]]:
+        """Return the ids of the tokens that begin with `stem`, and of those that it goes on after."""
+        first = bisect_left(self._alphabetical, stem, key=itemgetter(0))
+        longer = takewhile(lambda token: token[0].startswith(stem), islice(self._alphabetical, first, None))
+        shorter = (self._ids.get(stem[:length]) for length in range(1, len(stem)))
+        return [i for _, i in longer], [i for i in shorter if i is not None]
+
+    def spelled(self, i: int) -> bytes:
+        """Return the bytes of an id, none for a special one."""
+        return self._spelled.get(i, b"")
 
     def decode(self, ids: Iterable[int]) -> str:
         """Return the text of `ids`; special ids have none."""

@@ -14,7 +14,7 @@ from dllm_lsp.engine.engine import Engine
 from dllm_lsp.engine.loading import infilling
 from dllm_lsp.engine.streams import StreamsContext, StreamsDenoiser, StreamsInfilling
 from dllm_lsp.models.checkpoint import Checkpoint, CheckpointError, save_checkpoint
-from dllm_lsp.models.streams import AFTER, BEFORE, Streams, StreamsModel, Surroundings
+from dllm_lsp.models.streams import AFTER, BEFORE, Streams, StreamsConfig, StreamsModel, Surroundings
 from dllm_lsp.models.tokenizer import Tokenizer
 from dllm_lsp.settings import Effort
 from dllm_lsp.worker.messages import Draft, Hole, Infill, Infilled, Limits
@@ -22,7 +22,7 @@ from dllm_lsp.worker.messages import Draft, Hole, Infill, Infilled, Limits
 CPU = torch.device("cpu")
 UNHURRIED = Limits(milliseconds=math.inf)
 PATIENT = Limits(milliseconds=math.inf, effort="high")
-HOLE = Hole(before="def read(path):\n    return ", after="\n\n\nclass Point:\n", language="python")
+HOLE = Hole(before="def read(path):\n    ", after="\n\n\nclass Point:\n", language="python")
 EFFORTS = get_args(Effort)
 
 
@@ -125,9 +125,28 @@ def test_passes_and_encoded_tokens_are_counted() -> None:
     again = fill(HOLE, engine=engine)
     assert again.encoded == 0
     assert again.passes == again.steps
-    typed = fill(Hole(HOLE.before + "x", HOLE.after, HOLE.language), engine=engine)
+    typed = fill(Hole(HOLE.before + "x = ", HOLE.after, HOLE.language), engine=engine)
     assert 0 < typed.encoded < 4
     assert typed.passes == typed.steps + 1
+
+
+def test_of_a_word_that_the_cursor_cuts_only_the_rest_is_written() -> None:
+    """A model that wants nothing but "return" writes what is missing of it."""
+    tokenizer = tiny_tokenizer()
+    [wanted] = tokenizer.encode("return")
+    spelling = Checkpoint(Single(tiny_model().config, wanted).eval().requires_grad_(False), tokenizer)
+    for typed, rest in (("", "return"), ("r", "eturn"), ("re", "turn"), ("return", "")):
+        hole = Hole(f"def read(path):\n    {typed}", HOLE.after, HOLE.language)
+        infilled = fill(hole, Limits(tokens=1), engine=new_engine(spelling))
+        assert infilled.text == rest
+        assert infilled.pieces[0].probability > 0.99
+
+
+def test_within_a_word_the_context_stays_as_it_is() -> None:
+    engine = new_engine()
+    texts = [f"def read(path):\n    {typed}" for typed in ("r", "re", "return", "return x")]
+    encoded = [fill(Hole(text, "", "python"), engine=engine).encoded > 0 for text in texts]
+    assert encoded == [True, False, False, True]
 
 
 def test_a_keystroke_costs_the_same_however_long_the_file() -> None:
@@ -204,6 +223,19 @@ def test_a_hole_can_be_empty(effort: Effort) -> None:
     infilled = fill(HOLE, Limits(effort=effort), engine=new_engine(silent))
     assert infilled.pieces == ()
     assert infilled.end == pytest.approx(1)
+
+
+class Single(StreamsModel):
+    """Wants one token only."""
+
+    def __init__(self, config: StreamsConfig, wanted: int) -> None:
+        super().__init__(config)
+        self.wanted = wanted
+
+    def denoise(self, canvas: torch.Tensor, lengths: torch.Tensor, around: Surroundings) -> torch.Tensor:
+        logits = torch.zeros(*canvas.shape, self.config.transformer.vocabulary)
+        logits[..., self.wanted] = 50.0
+        return logits
 
 
 class Greedy(StreamsInfilling):
