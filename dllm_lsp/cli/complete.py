@@ -17,6 +17,7 @@ from dllm_lsp.suggest.suggestion import Suggestion
 from dllm_lsp.text.snapshot import Snapshot
 from dllm_lsp.worker.client import EngineClient
 from dllm_lsp.worker.messages import Draft
+from dllm_lsp.worker.tuned import choose
 
 READY_SECONDS = 120.0
 
@@ -30,7 +31,8 @@ def complete(location: Location, settings: Settings, *, as_json: bool, trace: bo
     drafts: list[Draft] = []
     suggestion = None
     if (reason := refusal(snapshot)) is None:
-        suggestion = asyncio.run(ask(snapshot, settings, drafts.append))
+        choice = choose(settings, location.file.parent)
+        suggestion = asyncio.run(ask(snapshot, choice.settings, drafts.append))
     if trace and drafts:
         from dllm_lsp.cli.trace import print_trace  # noqa: PLC0415
 

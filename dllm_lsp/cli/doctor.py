@@ -10,6 +10,7 @@ import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
 
 from rich.console import Console
 from rich.text import Text
@@ -21,6 +22,7 @@ from dllm_lsp.worker.errors import ModelError
 from dllm_lsp.worker.identity import weights
 from dllm_lsp.worker.log import log_path
 from dllm_lsp.worker.messages import Status
+from dllm_lsp.worker.tuned import choose
 
 ENGINE_SECONDS = 120.0
 COMMAND_SECONDS = 10.0
@@ -56,8 +58,12 @@ def examine(settings: Settings) -> Iterator[Finding]:
     yield Finding("Python", f"{platform.python_version()} at {sys.executable}")
     yield _command()
     yield _torch()
-    yield _weights(settings)
-    yield _engine(settings)
+    choice = choose(settings, Path.cwd())
+    yield _weights(choice.settings)
+    if choice.note:
+        advice = choice.note if choice.is_stale else ""
+        yield Finding("fine-tuning", "out of date" if advice else choice.note, advice, is_needed=False)
+    yield _engine(choice.settings)
     yield from _editors()
 
 

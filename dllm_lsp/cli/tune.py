@@ -21,8 +21,7 @@ from dllm_lsp.training.files import SourceFile
 from dllm_lsp.training.progress import progress
 from dllm_lsp.training.repository import read_repository, split
 from dllm_lsp.training.tuning import RESULT, Base, Outcome, Score, fine_tune
-from dllm_lsp.worker import tuned
-from dllm_lsp.worker.identity import weights
+from dllm_lsp.worker import identity, tuned
 
 _PLACES = 400
 _MEASURING_SHARE = 0.12  # of the budget, each time
@@ -57,7 +56,7 @@ def forget(repository: Path) -> int:
 
 
 def _in_home(home: Path, repository: Path, seconds: float, settings: Settings) -> int:
-    folder = weights(settings.model)
+    folder = identity.weights(settings.model)
     base = Base(folder, tuned.fingerprint(folder))
     files = split(read_repository(repository, LANGUAGES))
     print(f"{len(files.train)} files to learn from, {len(files.heldout)} held out to measure.", flush=True)
@@ -92,7 +91,7 @@ def _keep(home: Path, record: tuned.Tuned) -> None:
 def _record(outcome: Outcome, after: Score, repository: Path, settings: Settings, base: Base) -> tuned.Tuned:
     return tuned.Tuned(
         repository=str(repository),
-        base=tuned.base_name(settings.model),
+        base=identity.name(settings.model),
         fingerprint=base.fingerprint,
         places=outcome.before.places,
         before=outcome.before.exact,

@@ -12,6 +12,7 @@ from typing import Any
 from cattrs import Converter
 from lsprotocol import types
 from pygls.protocol import default_converter
+from pygls.uris import to_fs_path
 
 MAX_UINTEGER = 2**31 - 1  # of the protocol
 
@@ -42,6 +43,7 @@ def converter() -> Converter:
                 window=structure(capabilities.get("window") or {}, types.WindowClientCapabilities),
             ),
             process_id=None if process is None else int(process),
+            root_uri=_opened_folder(data),
             initialization_options=data.get("initializationOptions"),
         )
 
@@ -60,6 +62,16 @@ def converter() -> Converter:
     converter.register_structure_hook(types.Position, _position)
     converter.register_structure_hook(str, _text)
     return converter
+
+
+def _opened_folder(data: Any) -> str | None:
+    """Return the folder that a client has opened, the first of several; None where it is not on this machine."""
+    folders = data.get("workspaceFolders") or [{"uri": data.get("rootUri")}]
+    uri = folders[0]["uri"]
+    try:
+        return uri if isinstance(uri, str) and uri.startswith("file:") and to_fs_path(uri) else None
+    except ValueError:
+        return None  # no URI
 
 
 def _position(data: Any, _: type) -> types.Position:

@@ -30,10 +30,11 @@ def new_session(settings: Settings) -> Session:
 
 
 def initialize(ls: Session, params: types.InitializeParams) -> None:
-    """Take the client's settings, and whether it shows progress."""
+    """Take the client's settings, what folder it has open, and whether it shows progress."""
     window = params.capabilities.window
     if window is not None and window.work_done_progress:
         ls.show_progress()
+    ls.open_folder(params.root_uri)
     ls.take_settings(params.initialization_options)
 
 

@@ -7,6 +7,8 @@ from collections.abc import Callable
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
+from msgspec import structs
+
 from dllm_lsp.settings import Settings
 from dllm_lsp.worker.messages import Status
 
@@ -27,25 +29,32 @@ class Service:
         self._on_notice = on_notice
         self._engine: EngineClient | None = None
         self._settings: Settings | None = None
+        self._note = ""
         self._lock = asyncio.Lock()
 
     @property
     def status(self) -> Status:
-        """How the engine is."""
-        return self._engine.status if self._engine else Status(state="starting")
+        """How the engine is; when it is ready, with what there is to say of its model."""
+        status = self._engine.status if self._engine else Status(state="starting")
+        return (
+            structs.replace(status, detail=self._note) if status.state == "ready" and self._note else status
+        )
 
     @property
     def autocomplete(self) -> Autocomplete | None:
         """What suggests; None until an engine is ready for the first time."""
         return self._autocomplete if self._was_ready else None
 
-    async def use(self, settings: Settings) -> None:
-        """Serve by these settings from now on. Where they need another engine, start it and leave the old one."""
+    async def use(self, settings: Settings, note: str = "") -> None:
+        """Serve by these settings from now on. Where they need another engine, start it and leave the old one.
+
+        `note` says of the model what a user may want to know.
+        """
         # What the engine needs is imported here, and not before the answer to `initialize`.
         from dllm_lsp.autocomplete import Autocomplete  # noqa: PLC0415
         from dllm_lsp.worker.client import EngineClient  # noqa: PLC0415
 
-        used, self._settings = self._settings, settings
+        used, self._settings, self._note = self._settings, settings, note
         old = self._engine
         if old is not None and used is not None and _same_engine(used, settings):
             self._autocomplete = Autocomplete(old, settings.suggest)

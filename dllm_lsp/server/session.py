@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Callable
+from pathlib import Path
 from threading import Event
 from typing import Any
 
@@ -12,6 +13,7 @@ from lsprotocol import types
 from pygls.exceptions import JsonRpcException, JsonRpcInternalError
 from pygls.io_ import run_async
 from pygls.lsp.server import LanguageServer
+from pygls.uris import to_fs_path
 
 from dllm_lsp import __version__
 from dllm_lsp.server.completion import InlineCompletion
@@ -39,6 +41,7 @@ class Session(LanguageServer):
         self.completion = InlineCompletion(self.service)
         self._progress: LoadingProgress | None = None
         self._base = self._settings = settings
+        self._folder: Path | None = None
         self._started = False
         self._reading: asyncio.Task[None] | None = None
 
@@ -74,6 +77,11 @@ class Session(LanguageServer):
         """Show from now on that the engine loads."""
         self._progress = LoadingProgress(self.work_done_progress)
 
+    def open_folder(self, uri: str | None) -> None:
+        """Serve the code in this folder of this machine."""
+        path = to_fs_path(uri) if uri else None
+        self._folder = Path(path) if path else None
+
     def take_settings(self, tree: object) -> None:
         """Use the client's settings, which replace those that it gave before; None leaves them."""
         if tree is None:
@@ -85,12 +93,21 @@ class Session(LanguageServer):
     async def start(self) -> None:
         """Start the engine that the settings ask for."""
         self._started = True
-        await self.service.use(self._settings)
+        await self._use_settings()
 
     async def follow_settings(self) -> None:
         """Serve by the settings, if it has begun."""
         if self._started:
-            await self.service.use(self._settings)
+            await self._use_settings()
+
+    async def _use_settings(self) -> None:
+        """Serve by the settings, with the model that was fine-tuned on what is open if there is one."""
+        from dllm_lsp.worker.tuned import Choice, choose  # noqa: PLC0415
+
+        choice = choose(self._settings, self._folder) if self._folder else Choice(self._settings)
+        if choice.is_stale:
+            self._warn(choice.note)
+        await self.service.use(choice.settings, "" if choice.is_stale else choice.note)
 
     def _take_status(self, status: Status) -> None:
         if self._progress is not None:

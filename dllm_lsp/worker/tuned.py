@@ -16,8 +16,8 @@ import platformdirs
 from msgspec import Struct
 
 from dllm_lsp.settings import Settings
+from dllm_lsp.worker import identity
 from dllm_lsp.worker.errors import ModelError
-from dllm_lsp.worker.identity import weights
 from dllm_lsp.worker.place import APP
 
 RECORD, MODEL = "tuned.json", "model"
@@ -64,11 +64,6 @@ def read_record(folder: Path) -> Tuned | None:
         return None
 
 
-def base_name(model: str) -> str:
-    """Return the one name of a model that settings may spell in several ways; raise ModelError."""
-    return model if model == "bundled" else str(weights(model))
-
-
 def fingerprint(folder: Path) -> str:
     """Return a hash of a model's files; raise OSError."""
     digest = hashlib.sha256()
@@ -85,7 +80,7 @@ def choose(settings: Settings, place: Path) -> Choice:
     The innermost repository counts. A model that was made from other weights than the settings name is passed over.
     """
     try:
-        base = base_name(settings.model)
+        base = identity.name(settings.model)
     except ModelError:
         return Choice(settings)  # whoever loads it will say what is wrong
     for folder in _around(place):
@@ -93,7 +88,7 @@ def choose(settings: Settings, place: Path) -> Choice:
         if record is None or record.base != base:
             continue
         try:
-            is_current = fingerprint(weights(settings.model)) == record.fingerprint
+            is_current = fingerprint(identity.weights(settings.model)) == record.fingerprint
         except OSError:
             return Choice(settings)
         again = f"dllm-lsp train --repo {folder}"

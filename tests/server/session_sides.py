@@ -130,9 +130,16 @@ class Client:
         assert isinstance(error, dict)
         return error
 
-    async def begin(self, capabilities: dict[str, Any] | None = None, options: Any = None) -> dict[str, Any]:
+    async def begin(
+        self, capabilities: dict[str, Any] | None = None, options: Any = None, root: str | None = None
+    ) -> dict[str, Any]:
         """Initialize, and wait until the engine is in use."""
-        params = {"processId": None, "capabilities": capabilities or {}, "initializationOptions": options}
+        params = {
+            "processId": None,
+            "rootUri": root,
+            "capabilities": capabilities or {},
+            "initializationOptions": options,
+        }
         result = await self.request("initialize", params)
         self.notify("initialized", {})
         await until(lambda: self.session.service.autocomplete is not None)

@@ -1,11 +1,15 @@
 import asyncio
+from pathlib import Path
 from typing import Any
 
 import pytest
+from msgspec import structs
 from session_sides import PATIENCE, READY, Client, FakeEngine, until
 
 from dllm_lsp import __version__
+from dllm_lsp.settings import Settings
 from dllm_lsp.worker.messages import Status
+from dllm_lsp.worker.tuned import Choice
 
 SETTINGS = "workspace/didChangeConfiguration"
 
@@ -175,3 +179,39 @@ async def test_a_client_without_progress_is_not_asked(client: Client, engines: l
     client.open("value = ")
     assert await client.complete(0, 8) == []
     assert not any("rogress" in message.get("method", "") for message in client.received)
+
+
+async def test_the_model_fine_tuned_on_what_is_open_is_used_and_named(
+    client: Client, engines: list[FakeEngine], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    def choose(settings: Settings, place: Path) -> Choice:
+        assert place == tmp_path
+        return Choice(structs.replace(settings, model="tuned"), "fine-tuned on it")
+
+    monkeypatch.setattr("dllm_lsp.worker.tuned.choose", choose)
+    await client.begin(root=tmp_path.as_uri())
+    assert engines[0].settings.model == "tuned"
+    status = await client.request("workspace/executeCommand", {"command": "dllm.status"})
+    assert status["detail"] == "fine-tuned on it"
+
+
+async def test_a_fine_tuned_model_that_is_out_of_date_is_told(
+    client: Client, engines: list[FakeEngine], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr(
+        "dllm_lsp.worker.tuned.choose", lambda settings, place: Choice(settings, "out of date", is_stale=True)
+    )
+    await client.begin(root=tmp_path.as_uri())
+    assert engines[0].settings.model == "bundled"
+    assert client.warnings == ["out of date"]
+    status = await client.request("workspace/executeCommand", {"command": "dllm.status"})
+    assert status["detail"] == READY.detail
+
+
+@pytest.mark.parametrize("root", [None, "untitled:x", "vscode-remote://host/home", "file://[", "file:"])
+async def test_where_no_folder_of_this_machine_is_open_none_is_looked_for(
+    client: Client, engines: list[FakeEngine], monkeypatch: pytest.MonkeyPatch, root: str | None
+) -> None:
+    monkeypatch.setattr("dllm_lsp.worker.tuned.choose", lambda settings, place: pytest.fail("it is"))
+    await client.begin(root=root)
+    assert engines[0].settings.model == "bundled"
