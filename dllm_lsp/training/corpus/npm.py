@@ -34,14 +34,14 @@ def pinned_tarball(pin: str, cache: Path, offline: bool) -> Source:
 
 def _contents(archive: Path) -> tuple[str, dict[str, bytes]]:
     """The license of the package in `archive` and its code by path."""
+    content: dict[str, bytes] = {}
     with tarfile.open(archive, "r:gz") as tar:
-        content = {
+        for member in tar:  # in the archive's own order, since going back means to decompress from the start
             # The outermost folder is "package" by custom, but may have any name.
-            member.name.partition("/")[2]: file.read()
-            for member in sorted(tar.getmembers(), key=lambda member: member.name)
-            if member.isfile() and (file := tar.extractfile(member))
-            if "/" in member.name and (is_code(member.name) or member.name.endswith("/package.json"))
-        }
+            path = member.name.partition("/")[2]
+            wanted = is_code(path) or path == "package.json"
+            if wanted and member.isfile() and (file := tar.extractfile(member)):
+                content[path] = file.read()
     return _license(content), _sources(content)
 
 

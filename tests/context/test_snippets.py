@@ -1,0 +1,84 @@
+"""Snippets are whole, the right ones come first, and nothing is shown that is seen already."""
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from dllm_lsp.context.snippets import LINES, Index, cut, names, neighbors
+
+
+def function(name, *words):
+    return f"def {name}(value):\n" + "".join(f"    {word} = value\n" for word in words) + "    return value\n"
+
+
+FILLER = "".join(function(f"unrelated_{n}", f"other_{n}") for n in range(60))
+FILES = {
+    "shop/cart.py": function("add_item", "basket", "price"),
+    "shop/discount.py": function("apply_discount", "voucher_code", "percentage"),
+    "shop/filler.py": FILLER,
+    "far/away.py": function("send_invoice", "voucher_code", "percentage"),
+}
+
+
+def paths_of(index, numbers):
+    return [index.snippets[number].path for number in numbers]
+
+
+@given(st.text(alphabet="ab \n\r\f\u2028", max_size=300))
+def test_a_cut_file_is_the_file(text):
+    snippets = cut("a.py", text)
+    assert "".join(snippet.text for snippet in snippets) == text
+    assert [snippet.line for snippet in snippets] == [n * LINES for n in range(len(snippets))]
+
+
+def test_snippets_begin_where_their_line_number_says():
+    text = "".join(f"line {n}\n" for n in range(LINES + 3))
+    first, second = cut("a.py", text)
+    assert first.text.count("\n") == LINES
+    assert second.line == LINES
+    assert second.text.startswith(f"line {LINES}\n")
+
+
+def test_names_are_words_that_do_not_begin_with_a_digit():
+    assert names("x = größe + 3abc; self.__init__(ab)") == {"größe", "self", "__init__"}
+
+
+def test_the_snippet_with_the_rare_names_comes_first():
+    index = Index(FILES)
+    found = index.related("total = apply_discount(voucher_code)", "shop/cart.py", range(5), FILES, 3)
+    assert paths_of(index, found) == ["shop/discount.py", "far/away.py"]
+
+
+def test_a_name_that_is_everywhere_tells_nothing():
+    index = Index(FILES)
+    assert index.related("value", "shop/cart.py", range(5), FILES, 3)  # few snippets: it still counts
+    many = Index({f"{n}.py": function(f"f{n}", "shared") for n in range(60)})
+    assert many.related("shared", "0.py", range(5), many_paths(many), 3) == []
+
+
+def many_paths(index):
+    return {snippet.path for snippet in index.snippets}
+
+
+def test_only_the_given_files_are_looked_at_and_no_more_than_asked_for():
+    index = Index(FILES)
+    assert paths_of(index, index.related("voucher_code", "x.py", range(0), {"far/away.py"}, 3)) == [
+        "far/away.py"
+    ]
+    assert len(index.related("voucher_code", "x.py", range(0), FILES, 1)) == 1
+
+
+def test_what_is_seen_is_not_shown_again_but_the_rest_of_the_file_is():
+    lines = "".join(f"first_name_{n} = second_name_{n}\n" for n in range(3 * LINES))
+    index = Index({"a.py": lines})
+    text = " ".join(f"first_name_{n}" for n in range(3 * LINES))
+    found = index.related(text, "a.py", range(LINES - 1, LINES + 1), {"a.py"}, 9)
+    assert [index.snippets[number].line for number in found] == [2 * LINES]
+    assert len(index.related(text, "b.py", range(0, 9), {"a.py"}, 9)) == 3
+
+
+def test_neighbors_are_the_file_its_imports_and_its_folder():
+    paths = {*FILES, "shop/deep/a.py", "other/b.py"}
+    assert neighbors("shop/cart.py", "import far.away\n", paths) == {
+        "shop/cart.py", "shop/discount.py", "shop/filler.py", "far/away.py",
+    }  # fmt: skip
+    assert neighbors("new/file.py", "", paths) == {"new/file.py"}
