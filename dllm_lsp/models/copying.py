@@ -54,9 +54,11 @@ class CopyHead(nn.Module):
             return own
         scores, copied, kept = self._read(hidden, sources)
         shares = (scores.log_softmax(-1) + copied[..., None]).exp()
+        own = own + kept[..., None]
+        # Only what can be copied changes, which is far less than a vocabulary.
         ids = sources.ids[:, None].expand_as(shares)
-        pointed = torch.zeros_like(own).scatter_add_(-1, ids, shares)
-        return torch.logaddexp(own + kept[..., None], pointed.log())
+        pointed = torch.zeros_like(own).scatter_add_(-1, ids, shares).gather(-1, ids)
+        return own.scatter(-1, ids, torch.logaddexp(own.gather(-1, ids), pointed.log()))
 
     def log_likelihoods(self, hidden: Tensor, targets: Tensor, sources: Sources) -> tuple[Tensor, Tensor]:
         """Return what copying gives targets [B, N], and what it leaves to the other head, both log-shares [B, N].
