@@ -12,6 +12,9 @@ _Tree = TypeVar("_Tree", bound=Struct)
 Effort = Literal["instant", "low", "medium", "high"]
 """How much work an answer is worth."""
 
+Precision = Literal["auto", "fp32", "bf16", "int8", "fp8"]
+"""The number format of a network's matrices; "auto" is what the machine gains from."""
+
 
 class EngineSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, rename="camel"):
     """How the engine's process runs. `threads` 0 lets the engine choose; times are in seconds."""
@@ -19,6 +22,7 @@ class EngineSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     device: Annotated[
         str, Meta(min_length=1, description='"auto", "cpu", or a device that PyTorch knows, such as "cuda"')
     ] = "auto"
+    precision: Annotated[Precision, Meta(description='"auto", "fp32", "bf16", "int8" or "fp8"')] = "auto"
     threads: Annotated[int, Meta(ge=0, description="a whole number from 0")] = 0
     linger: Annotated[float, Meta(ge=1, description="a number of seconds from 1")] = 60.0
     silence: Annotated[float, Meta(gt=0, description="a number of seconds above 0")] = 30.0

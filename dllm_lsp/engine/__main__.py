@@ -9,13 +9,13 @@ from dllm_lsp.worker import process
 from dllm_lsp.worker.service import Engine, Report
 
 
-def load(model: str, device: str, threads: int, report: Report) -> Engine:
+def load(model: str, device: str, precision: str, threads: int, report: Report) -> Engine:
     """Load the engine, which takes seconds. What it raises is for the user to read."""
     hub.fetched(model, report)
     # Here, because torch takes seconds to import, and clients are to hear meanwhile that the model loads.
     from dllm_lsp.engine.engine import Engine as DiffusionEngine  # noqa: PLC0415
 
-    return DiffusionEngine.load(model, device, threads)
+    return DiffusionEngine.load(model, device, threads, precision)
 
 
 if __name__ == "__main__":

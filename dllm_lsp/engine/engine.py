@@ -40,15 +40,15 @@ class Engine:
         self.calibration: Calibration | None = None
 
     @classmethod
-    def load(cls, model: str, device: str, threads: int) -> Engine:
+    def load(cls, model: str, device: str, threads: int, precision: str = "auto") -> Engine:
         """Load "bundled" or a folder; `threads` 0 means one.
 
-        Raises CheckpointError, or ValueError for a device that this machine has not.
+        Raises CheckpointError, or ValueError for a device or precision that this machine has not.
         """
         # So small a network gains nothing from a second thread, and loses much where the cores are busy.
         torch.set_num_threads(threads or 1)
         place = _device(device)
-        engine = cls(*load_model(resolve(model), place), model, place)
+        engine = cls(*load_model(resolve(model), place, precision), model, place)
         engine.calibration = read_calibration(resolve(model))
         return engine
 

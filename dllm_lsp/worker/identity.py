@@ -33,7 +33,7 @@ def name(model: str) -> str:
 
 
 def identity(settings: Settings) -> str:
-    """Return 16 hexadecimal digits that change with package, messages, weights, device and threads.
+    """Return 16 hexadecimal digits that change with package, messages, weights, device, precision and threads.
 
     Raises ModelError as `weights` does.
     """
@@ -45,6 +45,7 @@ def identity(settings: Settings) -> str:
         name(settings.model),
         _fingerprint(weights(settings.model)) if is_here else None,
         settings.engine.device,
+        settings.engine.precision,
         settings.engine.threads,
     ]
     return hashlib.sha256(json.dumps(facts).encode()).hexdigest()[:16]

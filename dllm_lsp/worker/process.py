@@ -18,19 +18,18 @@ from dllm_lsp.worker.channel import listen
 from dllm_lsp.worker.log import log_to_stderr
 from dllm_lsp.worker.service import Engine, Report, Service
 
-Load = Callable[[str, str, int, Report], Engine]
+Load = Callable[[str, str, str, int, Report], Engine]
 
 
 def main(load: Load, arguments: Sequence[str] | None = None) -> NoReturn:
-    """Serve what `load(model, device, threads, report)` returns until the last client has left.
+    """Serve what `load(model, device, precision, threads, report)` returns until the last client has left.
 
     `load` may take its time, on a thread of its own; what it raises, clients read.
     """
     log_to_stderr()
     options = _parser().parse_args(arguments)
-    asyncio.run(
-        serve(options.socket, partial(load, options.model, options.device, options.threads), options.linger)
-    )
+    loaded = partial(load, options.model, options.device, options.precision, options.threads)
+    asyncio.run(serve(options.socket, loaded, options.linger))
     os._exit(0)  # not sys.exit: it would wait for the engine's thread, which may be loading, or hang
 
 
@@ -53,6 +52,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--socket", type=Path, required=True)
     parser.add_argument("--model", required=True)
     parser.add_argument("--device", required=True)
+    parser.add_argument("--precision", required=True)
     parser.add_argument("--threads", type=int, required=True)
     parser.add_argument("--linger", type=float, required=True, help="seconds")
     return parser

@@ -111,6 +111,7 @@ class Supervisor:
             f"--socket={place.socket}",
             f"--model={name(settings.model)}",
             f"--device={settings.engine.device}",
+            f"--precision={settings.engine.precision}",
             f"--threads={settings.engine.threads}",
             f"--linger={settings.engine.linger}",
         ]

@@ -44,12 +44,15 @@ class FakeEngine:
         )
 
 
-def load(model: str, device: str, threads: int, report: Callable[[str], None]) -> FakeEngine:
+def load(model: str, device: str, precision: str, threads: int, report: Callable[[str], None]) -> FakeEngine:
     if "broken" in model:
         raise ValueError(f"{model} holds no weights")
     if "deadly" in model:
         time.sleep(0.3)
         os._exit(7)
+    if "downloaded" in model:
+        report("1 of 2")
+        report("2 of 2")
     return FakeEngine(device)
 
 

@@ -10,7 +10,7 @@ import pytest
 from dllm_lsp.settings import EngineSettings, Settings, SuggestSettings
 from dllm_lsp.worker import messages
 from dllm_lsp.worker.errors import ModelError
-from dllm_lsp.worker.identity import identity, weights
+from dllm_lsp.worker.identity import identity, name, weights
 
 
 @pytest.fixture
@@ -32,13 +32,14 @@ def test_what_is_shown_and_how_long_it_lingers_make_no_difference():
     assert identity(settings) == identity(Settings())
 
 
-def test_device_threads_and_model_make_a_difference(checkpoint: Path):
+def test_device_precision_threads_and_model_make_a_difference(checkpoint: Path):
     different = [
         Settings(),
         Settings(model=str(checkpoint)),
         Settings(model=str(checkpoint / "missing")),
         Settings(engine=EngineSettings(device="cpu")),
         Settings(engine=EngineSettings(threads=3)),
+        Settings(engine=EngineSettings(precision="int8")),
     ]
     assert len({identity(settings) for settings in different}) == len(different)
 
@@ -59,6 +60,19 @@ def test_new_weights_and_new_messages_make_a_difference(checkpoint: Path, monkey
 def test_a_name_that_is_no_path_is_an_error_that_says_so(model: str):
     with pytest.raises(ModelError, match='The setting "model" is'):
         identity(Settings(model=model))
+
+
+def test_a_model_of_the_hub_is_one_engine_before_and_after_its_download(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    settings = Settings(model="owner/name")
+    here = identity(settings)
+    monkeypatch.chdir(tmp_path)
+    assert identity(settings) == here != identity(Settings(model="owner/other"))
+    assert name("owner/name") == "owner/name"
+    (tmp_path / "owner" / "name").mkdir(parents=True)
+    assert identity(settings) != here
+    assert name("owner/name") == str(tmp_path / "owner" / "name")
 
 
 def test_a_home_folder_is_expanded(monkeypatch: pytest.MonkeyPatch, tmp_path: Path):
