@@ -37,8 +37,11 @@ class Bug(Struct, frozen=True):
 
     @property
     def guilty(self) -> set[int]:
-        """The wrong lines, or those on both sides of what is missing."""
-        return set(range(self.start, self.end)) or {self.start - 1, self.start}
+        """The wrong lines of code, or the nearest ones on both sides of what is missing."""
+        wrong = {line for line in self.code_lines if self.start <= line < self.end}
+        before = [line for line in self.code_lines if line < self.start][-1:]
+        after = [line for line in self.code_lines if line >= self.start][:1]
+        return wrong or {*before, *after}
 
     @property
     def case(self) -> Case:
@@ -84,6 +87,8 @@ def _bug(task: _Task) -> Bug:
     ]
     if len(places) != 1:
         raise ValueError(f"{task.name} differs from its solution in {len(places)} places, not in one")
+    if not any(_code(line) for line in wrong):
+        raise ValueError(f"{task.name} holds no code")
     [(start, end, new_start, new_end)] = places
     return Bug(task.name, tuple(wrong), start, end, "\n".join(right[new_start:new_end]), task.tests)
 

@@ -87,8 +87,8 @@ def _repair(writer: Writer, checkpoint: Checkpoint, bug: Bug) -> Repair:
     ranking = sorted(bug.code_lines, key=lambda line: -surprises[line])
     first = ranking[0]
     return Repair(
-        rank=min(ranking.index(line) for line in bug.guilty if line in ranking),
-        by_chance=tuple(_chance(len(ranking), len(bug.guilty & set(ranking)), count) for count in FIRST),
+        rank=min(ranking.index(line) for line in bug.guilty),
+        by_chance=tuple(_chance(len(ranking), len(bug.guilty), count) for count in FIRST),
         by_itself=bool(writer.answer(bug.hole(first, first + 1)).passed),
         predicted=writer.answer(bug.case),
         given=writer.answer(bug.case, length_given=True),
@@ -97,4 +97,5 @@ def _repair(writer: Writer, checkpoint: Checkpoint, bug: Bug) -> Repair:
 
 def _chance(lines: int, guilty: int, drawn: int) -> float:
     """Return the probability that some of the guilty are among the lines drawn."""
+    drawn = min(drawn, lines)
     return 1 - comb(lines - guilty, drawn) / comb(lines, drawn)

@@ -59,6 +59,7 @@ def test_a_missing_line_belongs_before_the_next(tmp_path: Path) -> None:
 def test_a_line_may_be_missing_at_the_end(tmp_path: Path) -> None:
     bug = read(tmp_path, solution="def f(): pass\n\nf()", buggy_program="def f(): pass\n")
     assert bug.case.before + bug.case.truth + bug.case.after == "def f(): pass\n\nf()"
+    assert bug.guilty == {0}
 
 
 @pytest.mark.parametrize(
@@ -66,6 +67,7 @@ def test_a_line_may_be_missing_at_the_end(tmp_path: Path) -> None:
     [
         (b"", "no programs"),
         (b"{}", "not a file of QuixBugs"),
+        (json.encode(TASK | {"buggy_program": "# nothing\n"}), "holds no code"),
         (json.encode(TASK | {"solution": TASK["buggy_program"]}), "in 0 places"),
         (
             json.encode(

@@ -1,0 +1,59 @@
+import pytest
+import torch
+from tiny_model import SOURCE, tiny_checkpoint, tiny_model, tiny_tokenizer
+
+from dllm_lsp.engine.surprise import line_surprises
+from dllm_lsp.models.checkpoint import Checkpoint
+from dllm_lsp.models.streams import AFTER, BEFORE
+
+CHECKPOINT = Checkpoint(tiny_model(before=20, after=20), tiny_tokenizer())
+SHORT = "x = read(path)\ny\n"
+
+
+def one_by_one(ids: list[int], role: int, begin: int) -> list[float]:
+    """Each token's surprise, from a stream that is encoded for it alone."""
+    network, found = CHECKPOINT.model, []
+    for count, token in enumerate(ids):
+        seen = torch.tensor([begin, *ids[:count]])
+        stream = network.stream(len(seen))
+        if role == BEFORE:
+            if count:
+                network.encode(seen[:-1], role, stream)
+            else:
+                network.encode(seen, role, stream)
+            last = network.read_on([stream], seen[None, -1:] if not count else seen[None, -2:])[0, -1]
+        else:
+            last = network.transformer.logits(network.encode(seen, role, stream)[-1]).log_softmax(-1)
+        found.append(-float(last[token]))
+    return found
+
+
+def test_a_line_is_as_surprising_as_its_tokens_from_both_sides() -> None:
+    tokenizer = CHECKPOINT.tokenizer
+    ids, begin = tokenizer.encode(SHORT), tokenizer.begin("python")
+    assert len(ids) <= 20
+    with torch.inference_mode():
+        left = one_by_one(ids, BEFORE, begin)
+        right = one_by_one(ids[::-1], AFTER, begin)[::-1]
+    first = len(tokenizer.encode("x = read(path)\n"))
+    both = [(a + b) / 2 for a, b in zip(left, right, strict=True)]
+    expected = [sum(both[:first]) / first, sum(both[first:]) / len(both[first:]), 0.0]
+    assert line_surprises(CHECKPOINT, SHORT, "python") == pytest.approx(expected, abs=1e-4)
+
+
+def test_a_long_text_is_read_in_windows() -> None:
+    long = line_surprises(CHECKPOINT, SOURCE, "python")
+    assert len(long) == SOURCE.count("\n") + 1
+    assert all(nats > 0 for nats in long[:-1])
+    changed = line_surprises(CHECKPOINT, SOURCE + "z = 1\n" * 50, "python")
+    assert changed[:3] == pytest.approx(long[:3], abs=1e-4)
+
+
+@pytest.mark.parametrize("text", ["", "\n", "x", "\r\n", "é\n😀", "\ud800"])
+def test_any_text_has_a_surprise_for_each_line(text: str) -> None:
+    assert len(line_surprises(CHECKPOINT, text, "no language")) == text.count("\n") + 1
+
+
+def test_another_model_is_refused() -> None:
+    with pytest.raises(ValueError, match="only one with context streams"):
+        line_surprises(Checkpoint(torch.nn.Identity(), tiny_checkpoint().tokenizer), "x", "python")  # type: ignore[arg-type]
