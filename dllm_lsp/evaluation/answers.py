@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Generator, Sequence
+from collections.abc import Generator
 from dataclasses import dataclass
 from typing import NamedTuple, TypeVar
 
@@ -78,7 +78,7 @@ class Writer(NamedTuple):
         infilled, suggestion = suggest(self.engine, case.snapshot, limits)
         milliseconds = 1000 * (time.perf_counter() - began)
         text: str | None = infilled.text
-        pieces: Sequence[object] = infilled.pieces
+        pieces = infilled.pieces
         if case.one_line:
             line = first_line(infilled)
             text, pieces = suggestion.text if suggestion else None, line.pieces if line else pieces
@@ -88,7 +88,7 @@ class Writer(NamedTuple):
             truth=case.truth,
             text=text,
             confidence=suggestion.confidence if suggestion else 0.0,
-            tokens=len(pieces),
+            tokens=sum(bool(piece.text) for piece in pieces),  # what was typed already has none
             true_tokens=true_tokens,
             fits=true_tokens <= longest,
             steps=infilled.steps,
