@@ -53,6 +53,7 @@ def load(model: str, device: str, precision: str, threads: int, report: Callable
     if "downloaded" in model:
         report("1 of 2")
         report("2 of 2")
+        time.sleep(1)  # for a client to come and hear it
     return FakeEngine(device)
 
 

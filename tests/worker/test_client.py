@@ -191,6 +191,14 @@ async def test_a_model_that_cannot_be_loaded_is_told_once_and_not_tried_again(op
     assert await editor.infill() is None
 
 
+async def test_how_far_loading_is_reaches_every_client(open_editor: OpenEditor):
+    editor = await open_editor(model="/downloaded").ready()
+    assert editor.client.status.state == "ready"
+    told = [status.detail for status in editor.statuses if status.state == "loading"]
+    assert told[-1] == "2 of 2"
+    assert editor.client.status.detail == ""
+
+
 async def test_a_restart_tries_a_model_again(open_editor: OpenEditor):
     editor = open_editor(model="/broken")
     await editor.client.start()
