@@ -14,6 +14,7 @@ from filelock import FileLock, Timeout
 
 from dllm_lsp.cli.errors import CommandError
 from dllm_lsp.cli.location import LANGUAGES
+from dllm_lsp.engine.calibration import read_calibration, write_calibration
 from dllm_lsp.evaluation.answers import Writer
 from dllm_lsp.evaluation.holes import cut_holes
 from dllm_lsp.settings import Settings
@@ -72,14 +73,16 @@ def _in_home(home: Path, repository: Path, seconds: float, settings: Settings) -
         return 130
     print(f"  after  {outcome.after.exact:.1%}")
     if (home / RESULT).exists():
-        _keep(home, _record(outcome, outcome.after, repository, settings, base))
+        _keep(home, base, _record(outcome, outcome.after, repository, settings, base))
     else:
         print("It is not better, so nothing changes.")
     return 0
 
 
-def _keep(home: Path, record: tuned.Tuned) -> None:
-    """Put the result where the server looks for it."""
+def _keep(home: Path, base: Base, record: tuned.Tuned) -> None:
+    """Put the result where the server looks for it, its confidence worth what the base model's is."""
+    if (calibration := read_calibration(base.folder)) is not None:
+        write_calibration(home / RESULT, calibration)
     (home / tuned.RECORD).unlink(missing_ok=True)  # what is half replaced is not used
     shutil.rmtree(home / tuned.MODEL, ignore_errors=True)
     (home / RESULT).rename(home / tuned.MODEL)

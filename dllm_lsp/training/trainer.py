@@ -76,7 +76,7 @@ class Trainer:
         with _handled(self._stop), progress() as bar:
             task = bar.add_task("training", total=self.config.seconds, note="")
             bar.update(task, completed=self.elapsed)
-            began = time.monotonic()
+            began, loss = time.monotonic(), None
             for batch in self._loader():
                 if self._stopped or self.is_finished:
                     break
@@ -88,6 +88,8 @@ class Trainer:
                 now = time.monotonic()
                 self.elapsed, began = self.elapsed + now - began, now
                 bar.update(task, completed=self.elapsed)
+            if loss is not None and self.is_finished and self.step % self.config.report_steps:
+                bar.update(task, note=self._report(loss))
         self.save()
 
     def save(self) -> None:

@@ -63,7 +63,7 @@ def test_a_finished_run_is_not_trained_further(tmp_path: Path, monkeypatch: pyte
 def test_losses_are_logged(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     run(tmp_path, monkeypatch)
     lines = [json.decode(line) for line in (tmp_path / "log.jsonl").read_bytes().splitlines()]
-    assert [line["step"] for line in lines] == [4, 8]
+    assert [line["step"] for line in lines] == [4, 8, SECONDS]
     assert all(line[f"{name}_next"] > 0 for line in lines for name in ("train", "heldout"))
 
 
@@ -87,7 +87,7 @@ def test_a_broken_state_is_told_by_its_name(tmp_path: Path, monkeypatch: pytest.
 
 
 def test_the_best_weights_are_kept_and_not_the_last(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    heldout = iter([4.0, 3.0, 5.0])
+    heldout = iter([4.0, 3.0, 5.0, 3.5])
     monkeypatch.setattr(Trainer, "_heldout", lambda self: Losses(*torch.ones(2), torch.tensor(next(heldout))))
     config = structs.replace(CONFIG, keep_best=True)
     monkeypatch.setattr(trainer_module, "time", Clock())
