@@ -5,9 +5,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 from infills import infilled
 from marked import snapshot_of
+from msgspec import structs
 
 from dllm_lsp.settings import SuggestSettings
 from dllm_lsp.suggest.finish import finish
+from dllm_lsp.worker.messages import Calibration, Piece
 
 SETTINGS = SuggestSettings(confidence=0.3)
 
@@ -115,3 +117,20 @@ def test_the_text_is_the_beginning_of_what_the_engine_wrote_and_repeats_no_neigh
 def test_any_text_gets_an_answer_above_the_gate(marked: str, tokens: list[str], probability: float) -> None:
     suggestion = finish(snapshot_of(marked), infilled(*tokens, probability=probability), SETTINGS)
     assert suggestion is None or suggestion.confidence >= SETTINGS.confidence
+
+
+@pytest.mark.parametrize(("offset", "shown"), [(2.0, 0.880797), (0.0, 0.5), (-1.0, None)])
+def test_confidence_and_gate_are_what_the_model_s_probability_is_worth(
+    offset: float, shown: float | None
+) -> None:
+    written = structs.replace(infilled("f(a)", probability=0.5), calibration=Calibration(1.0, offset))
+    suggestion = finish(snapshot_of("x = ¦\n"), written, SETTINGS)
+    assert (suggestion and suggestion.confidence) == (shown and pytest.approx(shown))
+
+
+def test_confidence_is_of_the_text_that_is_left() -> None:
+    pieces = (Piece("a", 0.8), Piece(")", 0.5))
+    written = structs.replace(infilled(), pieces=pieces, calibration=Calibration(2.0, 0.5))
+    suggestion = finish(snapshot_of("f(¦)\n"), written, SETTINGS)
+    assert suggestion is not None
+    assert suggestion.confidence == Calibration(2.0, 0.5)(0.8)
