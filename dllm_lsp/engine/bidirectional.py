@@ -7,7 +7,7 @@ everything is encoded again (after Fast-dLLM: Wu et al. 2025, arXiv:2505.22618).
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 import torch
@@ -15,12 +15,15 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from dllm_lsp.engine.model import CanvasTokens
-from dllm_lsp.models.attention import Heads, best
 from dllm_lsp.models.bidirectional import Bidirectional
 from dllm_lsp.models.tokenizer import TextTokenizer
+from dllm_lsp.models.workspace import Workspace
 
 CONTEXT = 2048
 """Tokens of context at most, whatever the model could take: the first pass of every request encodes all of it."""
+
+GPU_STEP = 16
+"""On a GPU, canvases are padded to a multiple of so many tokens."""
 
 CANVAS = 128
 """Tokens of a canvas at most."""
@@ -73,41 +76,56 @@ class BidirectionalDenoiser:
     canvas, whose logits are those of the first mask.
     """
 
-    def __init__(self, model: Bidirectional, sides: Sequence[Sides], canvas: int, refresh: Refresh) -> None:
+    def __init__(
+        self,
+        model: Bidirectional,
+        workspace: Workspace,
+        sides: Sequence[Sides],
+        canvas: int,
+        refresh: Refresh,
+    ) -> None:
         self._transformer, self._refresh, self._canvas = model.transformer, refresh, canvas
-        weight, shape = model.transformer.embedding.weight, model.family.transformer
+        device = model.transformer.norm.weight.device
         self._shift = int(model.family.shifted)
         leads = [min(self._shift, len(before)) for before, _ in sides]
         rows = [_in_memory(side, lead) for side, lead in zip(sides, leads, strict=True)]
         self._longest = max(map(len, rows))
-        capacity = self._longest + canvas + 1
-        self._ids = torch.tensor([row + [0] * (capacity - len(row)) for row in rows], device=weight.device)
-        self._lead = torch.tensor(leads, device=weight.device)[:, None]
-        self._tail = torch.tensor([len(row) for row in rows], device=weight.device)[:, None] - self._lead
-        self._after = torch.tensor([len(after) for _, after in sides], device=weight.device)[:, None]
+        self._step = _step(device)
+        capacity = self._longest + self._rounded(canvas + 1)
+        self._room = workspace.lend(self, len(rows), capacity)
+        self._ids = torch.tensor([row + [0] * (capacity - len(row)) for row in rows], device=device)
+        self._lead = torch.tensor(leads, device=device)[:, None]
+        self._tail = torch.tensor([len(row) for row in rows], device=device)[:, None] - self._lead
+        self._after = torch.tensor([len(after) for _, after in sides], device=device)[:, None]
         self._lengths = torch.zeros_like(self._tail)
         self._encoded, self._latest, self._age = list[int](), list[int](), 0
-        heads = shape.key_value_heads
-        self._attention = best(Heads(weight.device, weight.dtype, shape.heads, heads, shape.head_width))
-        size = (2, shape.layers, len(rows), heads, capacity, shape.head_width)
-        self._store = torch.zeros(size, dtype=weight.dtype, device=weight.device)
 
     def __call__(self, ids: Tensor, lengths: Tensor) -> Tensor:
-        """Return the logits [rows, canvas, vocabulary] of canvases [rows, canvas]; see `model.Denoiser`."""
+        """Return the logits [rows, canvas, vocabulary] of canvases [rows, canvas]; see `model.Denoiser`.
+
+        On a GPU the next call overwrites them.
+        """
         assert ids.shape[1] <= self._canvas, "a canvas larger than the denoiser was made for"
         cells = self._tail + self._lead + torch.arange(ids.shape[1], device=ids.device)
         self._ids.scatter_(1, cells, ids)
         if self._is_stale(now := lengths.tolist()):
-            width = torch.arange(self._longest + ids.shape[1], device=ids.device)
-            columns = width.expand(len(ids), -1)
+            run: Callable[..., Tensor] = self._room.run
+            columns = torch.arange(self._longest + ids.shape[1], device=ids.device).expand(len(ids), -1)
         else:
-            columns = self._tail + torch.arange(self._shift + ids.shape[1], device=ids.device)
+            run = self._room.captured
+            columns = self._tail + torch.arange(self._rounded(self._shift + ids.shape[1]), device=ids.device)
             if now != self._latest:
                 self._move_after(lengths[:, None] - self._lengths)
         self._lengths, self._latest = lengths[:, None], now
-        hidden = self._pass(columns, self._tail + self._lead + self._lengths)
-        source = torch.maximum(cells - self._shift, self._tail) - columns[:, :1]
-        return self._transformer.logits(hidden.take_along_dim(source[..., None], dim=1))
+        seen = (self._tail + self._lead + self._lengths)[:, 0]
+        wanted = torch.maximum(cells - self._shift, self._tail) - columns[:, :1]
+        wanted = F.pad(wanted, (0, self._rounded(ids.shape[1]) - ids.shape[1]))
+        logits = run(self._ids.gather(1, columns), self._positions(columns), columns, seen, wanted)
+        return logits[:, : ids.shape[1]]
+
+    def _rounded(self, length: int) -> int:
+        """Return the length that a pass really has: a multiple of a few, so that few have to be captured."""
+        return -(-length // self._step) * self._step
 
     def _is_stale(self, lengths: list[int]) -> bool:
         """Whether to encode everything in this pass; counts it."""
@@ -118,21 +136,6 @@ class BidirectionalDenoiser:
         self._age += 1
         return stale
 
-    def _pass(self, columns: Tensor, seen: Tensor) -> Tensor:
-        """Run the network over columns [rows, n], which see the first `seen` [rows, 1]; return hidden states."""
-        rotate = self._transformer.rotation(self._positions(columns)[:, None])
-        mix = self._attention(seen[:, 0], columns.shape[1], self._store.shape[4])
-
-        def attend(layer: int, query: Tensor, key: Tensor, value: Tensor) -> Tensor:
-            keys, values = self._store[:, layer]
-            where = columns[:, None, :, None].expand_as(key)
-            keys.scatter_(2, where, rotate(key))
-            values.scatter_(2, where, value)
-            return mix(rotate(query), keys, values)
-
-        hidden: Tensor = self._transformer(self._transformer.embedding(self._ids.gather(1, columns)), attend)
-        return hidden
-
     def _positions(self, columns: Tensor) -> Tensor:
         """Return the positions in the text of what lies in columns [rows, n]."""
         behind = torch.where(
@@ -142,10 +145,11 @@ class BidirectionalDenoiser:
 
     def _move_after(self, by: Tensor) -> None:
         """Turn the keys of the code after the canvas to positions that are `by` [rows, 1] further on."""
-        columns = torch.arange(self._store.shape[4], device=by.device)
+        store = self._room.store
+        columns = torch.arange(store.shape[4], device=by.device)
         is_after = (columns >= self._tail - self._after) & (columns < self._tail)
         turn = self._transformer.rotation((by * is_after)[:, None])
-        self._store[0] = turn(self._store[0])
+        store[0] = turn(store[0])
 
 
 class BidirectionalInfilling:
@@ -153,6 +157,7 @@ class BidirectionalInfilling:
 
     def __init__(self, model: Bidirectional, tokenizer: TextTokenizer, refresh: Refresh = REFRESH) -> None:
         self._model, self._refresh = model, refresh
+        self._workspace = Workspace(model.transformer)
         family = model.family
         silent = tokenizer.silent(family.transformer.vocabulary)
         self.tokens = CanvasTokens(
@@ -173,7 +178,11 @@ class BidirectionalInfilling:
     def denoiser(self, contexts: Sequence[BidirectionalContext], canvas: int) -> BidirectionalDenoiser:
         """Return a denoiser for one row per context, of up to `canvas` positions."""
         return BidirectionalDenoiser(
-            self._model, [context.sides for context in contexts], canvas, self._refresh
+            self._model,
+            self._workspace,
+            [context.sides for context in contexts],
+            canvas,
+            self._refresh,
         )
 
     def fit(self, contexts: Sequence[BidirectionalContext], ids: Tensor, lengths: Tensor) -> Tensor:
@@ -186,7 +195,7 @@ class BidirectionalInfilling:
         counts = torch.tensor([len(target) for target in targets], device=ids.device)
         inside = torch.arange(ids.shape[1] + FIT, device=ids.device) < lengths[:, None]
         canvas = F.pad(ids, (0, FIT)).where(inside, self.tokens.mask)
-        denoiser = BidirectionalDenoiser(self._model, sides, canvas.shape[1], self._refresh)
+        denoiser = BidirectionalDenoiser(self._model, self._workspace, sides, canvas.shape[1], self._refresh)
         probe = torch.arange(FIT, device=ids.device)
         logits = denoiser(canvas, lengths + counts).take_along_dim(
             (lengths[:, None] + probe)[..., None], dim=1
@@ -194,6 +203,11 @@ class BidirectionalInfilling:
         wanted = torch.tensor([target + [0] * (FIT - len(target)) for target in targets], device=ids.device)
         likelihood = logits.float().log_softmax(-1).gather(-1, wanted[..., None])[..., 0]
         return (likelihood * (probe < counts[:, None])).sum(-1) / counts.clamp_min(1)
+
+
+def _step(device: torch.device) -> int:
+    """Return what a canvas's length is padded to a multiple of."""
+    return GPU_STEP if device.type == "cuda" else 1
 
 
 def _in_memory(sides: Sides, lead: int) -> list[int]:

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from tiny_checkpoints import ORDINARY, VOCABULARY, write_a2d, write_dream, write_llada, write_open_dcoder
 from torch import Tensor, nn
 
+from dllm_lsp.engine import bidirectional
 from dllm_lsp.engine.bidirectional import FIT, BidirectionalInfilling, Refresh
 from dllm_lsp.engine.model import Denoiser
 from dllm_lsp.models.bidirectional import Bidirectional
@@ -118,6 +119,15 @@ def test_what_is_kept_serves_the_same_canvas_again(name: str) -> None:
     denoiser = denoiser_between(infilling(name, SELDOM), sides)
     for _ in range(3):
         assert_as_expected(denoiser(*padded(rows)), name, sides, rows)
+
+
+@pytest.mark.parametrize("name", WRITERS)
+def test_padding_a_canvas_changes_nothing(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(bidirectional, "_step", lambda device: 16)
+    sides = [([1, 2, 3, 4, 5], [6, 7, 8]), ([], [10, 11, 12, 13])]
+    denoiser = denoiser_between(infilling(name, SELDOM, layers=1), sides)
+    for rows in ([[20, 21, 22], [30]], [[23, 22], [31, 32]], [list(range(40, 64)), [33]]):
+        assert_as_expected(denoiser(*padded(rows)), name, sides, rows, layers=1)
 
 
 @pytest.fixture
