@@ -15,7 +15,7 @@ from dllm_lsp.models.tokenizer import Tokenizer
 
 @torch.inference_mode()
 def line_surprises(checkpoint: Checkpoint, text: str, language: str) -> list[float]:
-    """Return how surprising each line of `text` is, in nats a token; an empty last line is not surprising at all.
+    """Return how surprising each line of `text` is, in nats a token; blanks do not count, and a blank line is 0.
 
     A token's surprise is the mean of its negative log-probabilities given the code to its left, and given that to
     its right. Lines end with line feeds. Raises ValueError for a model that does not score what it reads.
@@ -28,7 +28,8 @@ def line_surprises(checkpoint: Checkpoint, text: str, language: str) -> list[flo
     from_right = _nats(network, AFTER, begin, ids[::-1], network.config.after)[::-1]
     lines: list[list[float]] = [[]]
     for piece, left, right in zip(tokenizer.pieces(ids), from_left, from_right, strict=True):
-        lines[-1].append((left + right) / 2)
+        if piece.strip():
+            lines[-1].append((left + right) / 2)
         if piece.endswith("\n"):
             lines.append([])
     return [fmean(line) if line else 0.0 for line in lines]
