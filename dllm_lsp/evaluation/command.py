@@ -58,7 +58,7 @@ def _calibrate(options: argparse.Namespace, settings: Settings) -> CalibrationRe
     report = calibrate(writer, read_sources(options.path), options.seed, options.limit)
     write_calibration(resolve(settings.model), report.calibration)
     if options.diagram:
-        title = f"{len(report.answers)} holes in {', '.join(report.reported_on)}"
+        title = f"{len(report.answers)} holes in {len(report.reported_on)} packages"
         options.diagram.write_text(reliability_diagram(report.bins, title), encoding="utf-8")
     return report
 

@@ -93,8 +93,8 @@ def test_the_default_gate_shows_most_with_half_of_it_right() -> None:
 
 
 def test_the_diagram_has_a_dot_for_each_bin_at_its_place() -> None:
-    drawing = ElementTree.fromstring(reliability_diagram([Bin(0.0, 1.0, 4), Bin(1.0, 0.0, 16)], "a title"))
+    drawing = ElementTree.fromstring(reliability_diagram([Bin(0.0, 1.0, 4), Bin(1.0, 0.0, 16)], "a < b"))
     dots = [element.attrib for element in drawing if element.tag.endswith("circle")]
     assert [(dot["cx"], dot["cy"]) for dot in dots] == [("56.0", "56.0"), ("456.0", "456.0")]
     assert float(dots[1]["r"]) == 2 * float(dots[0]["r"])
-    assert "a title" in [element.text for element in drawing]
+    assert "a < b" in [element.text for element in drawing]
