@@ -17,7 +17,7 @@ WEIGHTS = {
     f"dllm_lsp/models/bundled/{name}" for name in ("config.json", "tokenizer.json", "model.safetensors")
 }
 MOST_BYTES = 40_000_000
-EXTRAS = {"training": "train", "evaluation": "bench"}  # rooms, and what to install for them
+EXTRAS = {"training": ("train",), "evaluation": ("eval", "bench")}  # rooms, and what to install for them
 
 
 @pytest.fixture(scope="module")
@@ -44,8 +44,8 @@ def test_it_holds_nothing_but_the_package(wheel: Path) -> None:
     assert strangers == []
 
 
-@pytest.mark.parametrize(("room", "extra"), [("", ""), *EXTRAS.items()])
-def test_it_names_what_it_imports(wheel: Path, room: str, extra: str) -> None:
+@pytest.mark.parametrize(("room", "extras"), [("", ()), *EXTRAS.items()])
+def test_it_names_what_it_imports(wheel: Path, room: str, extras: tuple[str, ...]) -> None:
     with ZipFile(wheel) as archive:
         sources = [name for name in archive.namelist() if name.endswith(".py") and room_of(name) == room]
         imported = set().union(*(imports(archive.read(name).decode()) for name in sources))
@@ -53,7 +53,7 @@ def test_it_names_what_it_imports(wheel: Path, room: str, extra: str) -> None:
         requirements = re.findall(
             r"^Requires-Dist: ([\w.-]+)(.*)$", archive.read(metadata).decode(), re.MULTILINE
         )
-    conditions = ("", f"extra == '{extra}'")
+    conditions = ("", *(f"extra == '{extra}'" for extra in extras))
     needed = {canonical(name) for name, rest in requirements if rest.partition("; ")[2] in conditions}
     assert sources
     assert distributions(imported) <= needed
