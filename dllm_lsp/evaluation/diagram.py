@@ -29,7 +29,7 @@ def reliability_diagram(found: Sequence[Bin], title: str) -> str:
         f"<path d='M{_x(0)} {_y(0)} L{_x(1)} {_y(1)}' stroke='#999' stroke-dasharray='5 5'/>\n{dots}"
         f"<text x='{size / 2}' y='30' text-anchor='middle' {_STYLE}>{escape(title)}</text>\n"
         f"<text x='{size / 2}' y='{size - 12}' text-anchor='middle' {_STYLE}>confidence</text>\n"
-        f"<text x='18' y='{size / 2}' text-anchor='middle' transform='rotate(-90 18 {size / 2})' {_STYLE}>"
+        f"<text x='13' y='{size / 2}' text-anchor='middle' transform='rotate(-90 13 {size / 2})' {_STYLE}>"
         "exactly right</text>\n</svg>\n"
     )
 
