@@ -18,6 +18,8 @@ from dllm_lsp.training.corpus.licenses import RefusedError
 from dllm_lsp.training.corpus.packages import Packages, Step
 from dllm_lsp.training.corpus.shingles import telling_shingles
 from dllm_lsp.training.corpus.sources import canonical, standard_library
+from dllm_lsp.training.files import read_files
+from dllm_lsp.training.snippets import SnippetTable
 
 _PACKAGES = Path(__file__).parents[1] / "packages.toml"
 _EXCLUDED = Path(__file__).parents[1] / "evaluation_shingles.npy"
@@ -48,6 +50,10 @@ def _gather_all(options: argparse.Namespace) -> None:
         refused = gather(corpus, tqdm(plan, unit="package"))
     for line in report.lines(corpus, refused, tokenizer):
         print(line)
+    for split in ("train", "heldout"):
+        SnippetTable.build(read_files(options.out / f"{split}.jsonl")).save(
+            options.out / f"{split}.snippets.npz"
+        )
     if not options.offline and (missing := [name for name in refused if "==" in name]):
         raise SystemExit(f"corpus: written, but without these listed packages: {', '.join(missing)}")
 
