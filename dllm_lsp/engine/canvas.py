@@ -80,20 +80,22 @@ class Canvas:
         A *delete* that is accepted takes the masks to its right with it, an *expand* becomes two masks (DreamOn: Wu
         et al. 2025). Neither is accepted together with anything to its right, which was proposed for another place.
 
-        A *delete* of at least `sure` is accepted whatever the policy. Of the others only the leftmost mask's is put
-        to the policy: its probability is that of the text ending there, while one further to the right says no more
-        than that the text ends somewhere before, and the canvas would shrink to nothing, from the right, before
-        a token is written.
+        Where *delete* waits, one of at least `sure` is accepted whatever the policy. Of the others only the leftmost
+        mask's is put to the policy: its probability is that of the text ending there, while one further to the right
+        says no more than that the text ends somewhere before, and the canvas would shrink to nothing, from the
+        right, before a token is written.
         """
         position = torch.arange(self.ids.shape[1], device=self.ids.device)
         deletes = self._proposed(proposals, self.tokens.delete)
         expands = self._proposed(proposals, self.tokens.expand)
-        cut = _first(deletes & (proposals.confidence >= sure))
+        cut = _first(deletes & (proposals.confidence >= sure) & self.tokens.waits)
         leftmost = proposals.open & (proposals.open.cumsum(-1) == 1)
-        choice = proposals.open & (position < cut) & (leftmost | ~deletes)
-        accepted = policy(replace(proposals, open=choice))
+        waiting = deletes & ~leftmost & self.tokens.waits
+        accepted = policy(replace(proposals, open=proposals.open & (position < cut) & ~waiting))
         accepted &= position <= _first(accepted & (deletes | expands))
+        doubled = accepted & expands
         cut = torch.minimum(cut, _first(accepted & deletes))
+        cut = cut.where(~doubled.any(-1, keepdim=True), len(position))
         written = accepted & ~deletes & ~expands
         ends = proposals.confidence.gather(-1, cut.clamp(max=len(position) - 1))
         canvas = replace(
@@ -103,7 +105,7 @@ class Canvas:
             end=torch.where(cut < len(position), ends, self.end[:, None])[:, 0],
         )
         removed = proposals.open & (position >= cut)
-        return canvas._resized(self._inside & ~removed, accepted & expands)
+        return canvas._resized(self._inside & ~removed, doubled)
 
     def _resized(self, kept: Tensor, doubled: Tensor) -> Canvas:
         """Return the rows with what is kept of them, some positions twice."""

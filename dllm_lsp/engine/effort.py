@@ -11,8 +11,9 @@ from dllm_lsp.engine.policies import Policy, sequential, threshold
 class Effort(NamedTuple):
     """What is spent on a hole.
 
-    `passes` of the network at most; `candidates` decoded side by side, of which the best is taken; how boldly tokens
-    are accepted; and `batch`, how many canvases are worked on at a time.
+    `passes` of the network at most; how boldly tokens are accepted; for a model that cannot say where the text ends,
+    `candidates` of different lengths, of which the best is taken; and `batch`, how many canvases are worked on at a
+    time.
     """
 
     passes: int

@@ -13,7 +13,7 @@ from dllm_lsp.engine.canvas import Canvas
 from dllm_lsp.engine.denoising import denoise
 from dllm_lsp.engine.effort import Effort
 from dllm_lsp.engine.healing import Stem
-from dllm_lsp.engine.length import halved, lengths_within, merit, promise
+from dllm_lsp.engine.length import lengths_within, merit, promise
 from dllm_lsp.engine.model import Context, Model
 
 _Context = TypeVar("_Context", bound=Context)
@@ -59,11 +59,11 @@ def _lengths(
 ) -> list[int]:
     """Return the lengths that the candidates begin with, the likeliest first.
 
-    A model that can delete is given all the room, and then less and less, since where it starts decides what it
-    writes. For one that cannot, canvases of many lengths see one pass each.
+    A model that can delete is given all the room there is. For one that cannot, canvases of many lengths see one
+    pass each, and the most promising are decoded.
     """
     if model.tokens.delete is not None:
-        return halved(longest, effort.candidates)
+        return [longest]
     lengths = lengths_within(longest)
     found: list[Tensor] = []
     for start in range(0, len(lengths), effort.batch):

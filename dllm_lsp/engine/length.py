@@ -21,11 +21,6 @@ def lengths_within(longest: int) -> list[int]:
     return [length for length in LENGTHS if length < longest] + [longest]
 
 
-def halved(longest: int, count: int) -> list[int]:
-    """Return up to `count` lengths for a model that can delete: all the room there is, a half of it, a quarter."""
-    return [longest >> number for number in range(count) if longest >> number]
-
-
 def promise(proposals: Proposals, lengths: Tensor) -> Tensor:
     """Return how promising canvases of `lengths` [rows] are by their first pass, [rows].
 

@@ -15,13 +15,15 @@ class CanvasTokens(NamedTuple):
     """The ids that mean something to a canvas; None for one that the model was not trained with.
 
     `delete` says that the text ends here or before, `expand` that this one mask stands for two tokens (DreamOn: Wu
-    et al. 2025). `forbidden` are never written.
+    et al. 2025). `forbidden` are never written. With `waits` a *delete* that is not sure waits until everything to
+    its left is written; without, the policy may accept it at any mask, as DreamOn does.
     """
 
     mask: int
     delete: int | None
     expand: int | None
     forbidden: tuple[int, ...]
+    waits: bool = False
 
     @property
     def fixed(self) -> CanvasTokens:

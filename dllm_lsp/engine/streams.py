@@ -94,6 +94,7 @@ class StreamsInfilling:
             delete=Tokenizer.delete,
             expand=None,
             forbidden=(*tokenizer.never_written, *nameless),
+            waits=True,
         )
         self.before, self.after = network.config.before, network.config.after
         self.canvas = network.config.reach

@@ -11,7 +11,8 @@ from dllm_lsp.engine.model import CanvasTokens
 
 VOCABULARY = 50
 MASK, DELETE, EXPAND = 0, 1, 2
-TOKENS = CanvasTokens(mask=MASK, delete=DELETE, expand=EXPAND, forbidden=(MASK,))
+DREAMON = CanvasTokens(mask=MASK, delete=DELETE, expand=EXPAND, forbidden=(MASK,))
+TOKENS = DREAMON._replace(waits=True)
 
 Wanted = Sequence[tuple[int, float]]
 """An id and how sure, for each position."""

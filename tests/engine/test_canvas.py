@@ -2,7 +2,7 @@ import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
-from scripted import DELETE, EXPAND, MASK, TOKENS, VOCABULARY, Wanted, logits
+from scripted import DELETE, DREAMON, EXPAND, MASK, TOKENS, VOCABULARY, Wanted, logits
 
 from dllm_lsp.engine.canvas import Canvas
 from dllm_lsp.engine.policies import POLICIES, THRESHOLD, Policy, everything, sequential, threshold
@@ -70,6 +70,14 @@ def test_an_unsure_delete_further_to_the_right_waits() -> None:
     canvas = stepped(masked(4), [(7, 0.3), (8, 0.2), (DELETE, 0.6), (9, 0.4)], sequential)
     assert ids(canvas) == [[MASK, MASK, MASK, 9]]
     assert canvas.end.tolist() == [0]
+
+
+def test_as_dreamon_decodes_a_delete_waits_for_nothing_and_no_other_goes_with_it() -> None:
+    masks = Canvas.masked(DREAMON, [4], CPU)
+    canvas = stepped(masks, [(7, 0.3), (8, 0.2), (DELETE, 0.6), (9, 0.4)], sequential)
+    assert ids(canvas) == [[MASK, MASK]]
+    canvas = stepped(masks, [(7, 0.3), (8, 0.7), (DELETE, 0.6), (DELETE, 0.95)], sequential)
+    assert ids(canvas) == [[MASK, MASK, MASK]]
 
 
 def test_with_no_certainty_asked_for_the_first_delete_ends_the_canvas() -> None:
@@ -140,7 +148,7 @@ def test_rows_change_their_lengths_by_themselves() -> None:
 def test_every_step_changes_something_and_keeps_what_was_committed(policy, data: st.DataObject) -> None:
     lengths = data.draw(st.lists(st.integers(1, LONGEST), min_size=1, max_size=3))
     canvas = masked(*lengths)
-    proposal = st.tuples(st.integers(DELETE, 5), st.floats(1 / VOCABULARY + 0.01, 1))
+    proposal = st.tuples(st.integers(DELETE, 5), st.floats(1 / VOCABULARY + 0.01, 0.99))
     for _ in range(12):
         if canvas.settled:
             return
