@@ -25,4 +25,6 @@ def read_calibration(folder: Path) -> Calibration | None:
 def write_calibration(folder: Path, calibration: Calibration) -> None:
     """Write the calibration into a checkpoint; raise OSError where that is not allowed."""
     config = read_json(folder / _CONFIG) | {_KEY: to_builtins(calibration)}
-    (folder / _CONFIG).write_bytes(json.format(json.encode(config)) + b"\n")
+    written = folder / f"{_CONFIG}.new"
+    written.write_bytes(json.format(json.encode(config)) + b"\n")
+    written.replace(folder / _CONFIG)  # at once, and in place of a link into a cache that others share

@@ -1,0 +1,79 @@
+import math
+from pathlib import Path
+
+import pytest
+import torch
+from msgspec import json
+from tiny_model import tiny_checkpoint
+
+from dllm_lsp.engine.calibration import read_calibration, write_calibration
+from dllm_lsp.engine.engine import Engine
+from dllm_lsp.models.checkpoint import CheckpointError, save_checkpoint
+from dllm_lsp.worker.messages import Calibration, Hole, Infill, Infilled, Limits, frame, to_client_decoder
+
+CALIBRATION = Calibration(1.5, -0.25)
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    save_checkpoint(tmp_path, *tiny_checkpoint(), torch.float32)
+    return tmp_path
+
+
+def infilled(engine: Engine) -> Infilled:
+    request = Infill(
+        id=1,
+        document="a.py",
+        method="m",
+        hole=Hole("x = ", "\n", "python"),
+        limits=Limits(milliseconds=math.inf),
+    )
+    drafts = engine.infill(request)
+    while True:
+        try:
+            next(drafts)
+        except StopIteration as end:
+            return end.value
+
+
+def test_what_is_written_is_read_and_comes_with_every_answer(folder: Path) -> None:
+    before = json.decode((folder / "config.json").read_bytes())
+    assert read_calibration(folder) is None
+    assert infilled(Engine.load(str(folder), "cpu", 1)).calibration is None
+    write_calibration(folder, CALIBRATION)
+    assert read_calibration(folder) == CALIBRATION
+    answer = infilled(Engine.load(str(folder), "cpu", 1))
+    assert answer.calibration == CALIBRATION
+    assert to_client_decoder.decode(frame(answer)[4:]) == answer
+    after = json.decode((folder / "config.json").read_bytes())
+    assert {**after, "calibration": None} == {**before, "calibration": None}
+    assert len(list(folder.iterdir())) == 3
+
+
+def test_a_linked_file_is_replaced_and_not_what_it_leads_to(folder: Path, tmp_path: Path) -> None:
+    cached = folder / "cached.json"
+    (folder / "config.json").rename(cached)
+    (folder / "config.json").symlink_to(cached)
+    content = cached.read_bytes()
+    write_calibration(folder, CALIBRATION)
+    assert cached.read_bytes() == content
+    assert read_calibration(folder) == CALIBRATION
+
+
+@pytest.mark.parametrize(
+    "damaged",
+    [
+        1,
+        "high",
+        {},
+        {"slope": 1},
+        {"slope": 0, "offset": 0},
+        {"slope": -1, "offset": 0},
+        {"slope": "1", "offset": 0},
+    ],
+)
+def test_a_damaged_one_is_told(folder: Path, damaged: object) -> None:
+    config = json.decode((folder / "config.json").read_bytes())
+    (folder / "config.json").write_bytes(json.encode(config | {"calibration": damaged}))
+    with pytest.raises(CheckpointError, match=r'"calibration" in .*config\.json is damaged'):
+        Engine.load(str(folder), "cpu", 1)
