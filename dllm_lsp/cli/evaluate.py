@@ -23,7 +23,7 @@ def add_eval(commands: Any, common: argparse.ArgumentParser) -> None:
         "eval",
         help="measure how good the model's code is",
         description="Measure how good the model's code is. Use code that the model was not trained on. "
-        "Needs the extra: pip install 'dllm-lsp[bench]'.",
+        "Needs the extra: pip install 'dllm-lsp[eval]'.",
     )
     what = evaluation.add_subparsers(dest="evaluation", metavar="WHAT", required=True)
     for name, help_, path, more in (
@@ -58,7 +58,7 @@ def evaluate(options: argparse.Namespace, settings: Settings) -> int:
         from dllm_lsp.evaluation.command import run  # noqa: PLC0415
         from dllm_lsp.models.checkpoint import CheckpointError  # noqa: PLC0415
     except ModuleNotFoundError as error:
-        raise CommandError(f"eval needs {error.name}: pip install 'dllm-lsp[bench]'") from error
+        raise CommandError(f"eval needs {error.name}: pip install 'dllm-lsp[eval]'") from error
     try:
         run(options, settings)
     except (ValueError, CheckpointError) as error:

@@ -1,4 +1,4 @@
-"""The benchmark command: latency of a keystroke, time to start, memory; one table from one run."""
+"""The benchmark command: whole suggestions next to llama.cpp, latency of a keystroke, time to start, memory."""
 
 from __future__ import annotations
 
@@ -9,25 +9,35 @@ import platform
 import sys
 import tempfile
 import time
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from pathlib import Path
 
+import msgspec
 import numpy as np
 import psutil
 import torch
 from numpy.typing import ArrayLike
 
 from dllm_lsp.engine.engine import Engine
+from dllm_lsp.evaluation.contest import contest
 from dllm_lsp.evaluation.keystrokes import OpenFile, keystrokes, open_file
 from dllm_lsp.evaluation.language_server import LanguageServer, ServerError
 from dllm_lsp.evaluation.latency import Samples, in_process, through_server
 from dllm_lsp.evaluation.options import add_engine_options, positive
 from dllm_lsp.evaluation.tables import table
-from dllm_lsp.models.checkpoint import CheckpointError
+from dllm_lsp.models.checkpoint import CheckpointError, load_checkpoint, resolve
+from dllm_lsp.models.streams import StreamsModel
+from dllm_lsp.models.tokenizer import Tokenizer
+from dllm_lsp.models.transformer import TransformerConfig
 from dllm_lsp.settings import SuggestSettings
 from dllm_lsp.worker.messages import Limits
 
 LINES = (100, 1_000, 10_000)
 STARTS = 9
+ROUNDS = 5
+LARGER = TransformerConfig(vocabulary=16_384, width=384, layers=12, heads=6, feed_forward=1024)
+"""A network ten times the size of the first that was bundled: what a laptop may still run."""
+
 COMMAND = (sys.executable, "-P", "-m", "dllm_lsp", "--stdio")
 
 
@@ -39,6 +49,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     machine = _machine()
     try:
         engine = Engine.load(options.model, "auto", options.threads)
+        contests = list(_contests(resolve("bundled")))
         inside = in_process(engine, files, keys, Limits(milliseconds=SuggestSettings().milliseconds))
         with tempfile.TemporaryDirectory(prefix="dllm-", ignore_cleanup_errors=True) as runtime:
             environment = {**os.environ, "XDG_RUNTIME_DIR": runtime}  # no other client shares the engine
@@ -46,7 +57,19 @@ def main(arguments: Sequence[str] | None = None) -> None:
             outside, memory = asyncio.run(_serve(options, environment, files, keys))
     except (OSError, ValueError, CheckpointError, ServerError) as error:
         raise SystemExit(f"bench: {error}") from error
-    print(f"{_table(inside, outside, starts, memory)}\n\n{len(keys)} keystrokes a file; {machine}")
+    print("\n\n".join([*contests, _table(inside, outside, starts, memory)]))
+    print(f"\n{ROUNDS} rounds, their medians; {len(keys)} keystrokes a file; {machine}")
+
+
+def _contests(bundled: Path) -> Iterator[str]:
+    """Yield a table for the bundled network's shape and one for a larger one's."""
+    network, tokenizer = load_checkpoint(bundled, torch.device("cpu"))
+    assert isinstance(network, StreamsModel)
+    assert isinstance(tokenizer, Tokenizer)
+    larger = msgspec.structs.replace(network.config, transformer=LARGER, before=512, after=512)
+    for config in (network.config, larger):
+        with tempfile.TemporaryDirectory(prefix="dllm-", ignore_cleanup_errors=True) as folder:
+            yield contest(config, tokenizer, Path(folder), ROUNDS)
 
 
 async def _starts(environment: Mapping[str, str]) -> list[float]:

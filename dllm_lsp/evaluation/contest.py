@@ -23,6 +23,7 @@ from dllm_lsp.evaluation.tables import table
 from dllm_lsp.models.quantization import quantize
 from dllm_lsp.models.streams import StreamsConfig, StreamsModel
 from dllm_lsp.models.tokenizer import Tokenizer
+from dllm_lsp.models.transformer import TransformerConfig
 
 LENGTHS = (8, 16, 32, 64)
 """Tokens of a suggestion."""
@@ -79,6 +80,7 @@ class Diffusion:
 
 def contest(config: StreamsConfig, tokenizer: Tokenizer, folder: Path, rounds: int) -> str:
     """Return a table for one shape of network; weights for the peer are written into `folder`."""
+    title = f"{_parameters(config.transformer) / 1e6:.1f}M parameters, {config.before + config.after} tokens of context"
     config = msgspec.structs.replace(config, reach=max(LENGTHS))
     best, named = _fastest_diffusion(config, tokenizer)
     ours = {f"dllm-lsp, {k} a pass ({named})": partial(best.write, k) for k in PER_PASS}
@@ -87,7 +89,7 @@ def contest(config: StreamsConfig, tokenizer: Tokenizer, folder: Path, rounds: i
         taken = in_turns({**written, **ours}, rounds)
         encoded = {f"llama.cpp, {name}": peer.encode() for name, peer in peers.items()}
     encoded |= dict.fromkeys(ours, median(best.encode() for _ in range(rounds)))
-    return _table(taken, list(written), encoded)
+    return f"{title}\n\n{_table(taken, list(written), encoded)}"
 
 
 def in_turns(writers: Mapping[str, Write], rounds: int) -> dict[str, list[float]]:
@@ -162,6 +164,12 @@ def _table(taken: Mapping[str, Sequence[float]], peers: Sequence[str], encoded: 
     if not peers:
         rows.append(["llama.cpp: not installed, `pip install 'dllm-lsp[bench]'`", *[""] * (len(header) - 1)])
     return table(header, rows)
+
+
+def _parameters(shape: TransformerConfig) -> int:
+    """Return the parameters of a network that is all matrices, its head tied to its embedding."""
+    block = 4 * shape.width**2 + 3 * shape.width * shape.feed_forward
+    return shape.vocabulary * shape.width + shape.layers * block
 
 
 def _of_threads(count: int) -> str:

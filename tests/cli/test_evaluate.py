@@ -173,4 +173,4 @@ def test_bad_usage_is_told(arguments: list[str], capsys: pytest.CaptureFixture[s
 def test_a_missing_extra_is_told(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
     monkeypatch.setitem(__import__("sys").modules, "dllm_lsp.evaluation.command", None)
     assert main(["eval", "holes", "x"]) == 1
-    assert "pip install 'dllm-lsp[bench]'" in capsys.readouterr().err
+    assert "pip install 'dllm-lsp[eval]'" in capsys.readouterr().err
