@@ -63,9 +63,11 @@ class Writer(NamedTuple):
     effort: Effort = "medium"
 
     @classmethod
-    def load(cls, model: str, device: str, threads: int, effort: Effort = "medium") -> Writer:
-        """Load "bundled" or a folder; raise CheckpointError, or ValueError for a device that is not there."""
-        return cls(Engine.load(model, device, threads), effort)
+    def load(
+        cls, model: str, device: str, threads: int, effort: Effort = "medium", *, precision: str = "auto"
+    ) -> Writer:
+        """Load "bundled" or a folder; raise CheckpointError, or ValueError for a device or precision not to be had."""
+        return cls(Engine.load(model, device, threads, precision), effort)
 
     def answer(self, case: Case, *, length_given: bool = False) -> Answer:
         """Fill the hole; with `length_given` on a canvas of as many tokens as the truth takes."""

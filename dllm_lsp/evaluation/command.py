@@ -65,4 +65,5 @@ def _calibrate(options: argparse.Namespace, settings: Settings) -> CalibrationRe
 
 def _writer(options: argparse.Namespace, settings: Settings) -> Writer:
     threads = options.threads or settings.engine.threads
-    return Writer.load(settings.model, settings.engine.device, threads, options.effort)
+    engine = settings.engine
+    return Writer.load(settings.model, engine.device, threads, options.effort, precision=engine.precision)
