@@ -1,8 +1,15 @@
+from collections.abc import Callable
+
+import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
+from tiny_checkpoints import QWEN_CONFIG, VOCABULARY, llama, qwen2, qwen3
+from torch import Tensor, nn
 
-from dllm_lsp.models.transformer import Rotation
+from dllm_lsp.models.layouts import QWEN
+from dllm_lsp.models.shapes import qwen_shape
+from dllm_lsp.models.transformer import Rotation, Transformer
 
 WIDTH = 8
 positions = st.integers(-1000, 1000)
@@ -37,3 +44,48 @@ def test_a_rotation_keeps_lengths_and_the_first_place_turns_nothing() -> None:
     x = torch.randn(5, 1, WIDTH)
     torch.testing.assert_close(turned(x, 77).norm(dim=-1), x.norm(dim=-1))
     assert torch.equal(turned(x, 0), x)
+
+
+REFERENCES: dict[str, tuple[Callable[..., nn.Module], dict[str, object]]] = {
+    "Qwen2": (qwen2, {"bias": True, "qk_norm": False}),
+    "Qwen3": (qwen3, {"bias": False, "qk_norm": True}),
+    "Llama": (llama, {"bias": False, "qk_norm": False}),
+}
+
+
+@pytest.mark.parametrize("tied", [True, False])
+@pytest.mark.parametrize("key_value_heads", [1, 2, 4])
+@pytest.mark.parametrize("name", REFERENCES)
+def test_it_is_the_network_of_transformers_made_bidirectional(
+    name: str, key_value_heads: int, tied: bool
+) -> None:
+    """In a batch of padded rows, of which every token sees all that is no padding."""
+    make, kind = REFERENCES[name]
+    changes = {"num_key_value_heads": key_value_heads, "tie_word_embeddings": tied}
+    reference = make(**changes)
+    tensors = dict(reference.state_dict())
+    if tied:
+        del tensors["lm_head.weight"]
+    config = QWEN_CONFIG | changes | ({"head_dim": 12} if name == "Qwen3" else {})
+    shape = qwen_shape(config, tensors, **kind).transformer
+    network = Transformer(shape).requires_grad_(False)
+    parameters = network.state_dict()
+    for tensor, value in tensors.items():
+        place = QWEN.place(tensor, shape)
+        assert place is not None
+        place.of(parameters).copy_(value)
+
+    lengths = torch.tensor([13, 5, 9])
+    ids = torch.randint(0, VOCABULARY, (3, 13), generator=torch.Generator().manual_seed(1))
+    inside = torch.arange(13) < lengths[:, None]
+    bias = torch.zeros(3, 1, 1, 13).masked_fill(~inside[:, None, None], -1e9)
+    rotate = network.rotation(torch.arange(13))
+
+    def attend(layer: int, query: Tensor, key: Tensor, value: Tensor) -> Tensor:
+        return nn.functional.scaled_dot_product_attention(
+            rotate(query), rotate(key), value, bias, enable_gqa=True
+        )
+
+    logits = network.logits(network(network.embedding(ids), attend))
+    expected = reference(ids, attention_mask=bias.expand(-1, -1, 13, -1)).logits
+    torch.testing.assert_close(logits[inside], expected[inside], rtol=1e-4, atol=1e-4)
