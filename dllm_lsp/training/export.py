@@ -14,9 +14,12 @@ from dllm_lsp.models.tokenizer import Tokenizer
 from dllm_lsp.training.config import read_config
 from dllm_lsp.training.state import STATE, below, read_tensors
 
+MOST_BYTES = 40_000_000
+"""Weights that would be larger in float16 are stored in int8."""
 
-def export(run: Path, target: Path) -> int:
-    """Write the run's model to `target`, the weights in float16; return its size in bytes.
+
+def export(run: Path, target: Path, *, int8: bool = False) -> int:
+    """Write the run's model to `target`, the weights in float16 or in int8; return its size in bytes.
 
     Raises OSError or ValueError if the run folder is not one.
     """
@@ -24,7 +27,9 @@ def export(run: Path, target: Path) -> int:
     tensors, _ = read_tensors(run / STATE, torch.device("cpu"))
     model = StreamsModel(config.model)
     model.load_state_dict(below(tensors, "model."))
-    save_checkpoint(target, model, Tokenizer.load(run / "tokenizer.json"), torch.float16)
+    is_large = sum(2 * parameter.numel() for parameter in model.parameters()) > MOST_BYTES
+    dtype = torch.int8 if int8 or is_large else torch.float16
+    save_checkpoint(target, model, Tokenizer.load(run / "tokenizer.json"), dtype)
     return sum(file.stat().st_size for file in target.iterdir() if file.is_file())
 
 
@@ -35,9 +40,12 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument(
         "--to", type=Path, default=BUNDLED, metavar="FOLDER", help="default: the weights of this package"
     )
+    parser.add_argument(
+        "--int8", action="store_true", help="store weights in int8 even if float16 would take less than 40 MB"
+    )
     options = parser.parse_args(arguments)
     try:
-        size = export(options.run, options.to)
+        size = export(options.run, options.to, int8=options.int8)
     except (OSError, ValueError) as error:
         raise SystemExit(f"export: {error}") from error
     print(f"{options.to}: {size / 1e6:.1f} MB")
