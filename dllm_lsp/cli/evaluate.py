@@ -26,34 +26,31 @@ def add_eval(commands: Any, common: argparse.ArgumentParser) -> None:
         "Needs the extra: pip install 'dllm-lsp[eval]'.",
     )
     what = evaluation.add_subparsers(dest="evaluation", metavar="WHAT", required=True)
-    for name, help_, path, more in (
-        ("human-eval-infilling", "functions with a hole, and programs that test them", "FILE", (_halves,)),
-        (
-            "holes",
-            "holes cut into any code: Python files in a folder, or a corpus file",
-            "PATH",
-            (_halves, _holes, _kinds),
-        ),
-        (
-            "repair",
-            "programs with one wrong line: is it found, is it repaired (QuixBugs)",
-            "FILE",
-            (_halves,),
-        ),
-        ("calibrate", "write into a checkpoint what its confidence is worth", "PATH", (_holes, _diagram)),
-    ):
-        parser = what.add_parser(name, help=help_, description=f"{help_.capitalize()}.", parents=[common])
+
+    def add(name: str, help_: str, path: str) -> argparse.ArgumentParser:
+        description = f"{help_[0].upper()}{help_[1:]}."
+        parser = what.add_parser(name, help=help_, description=description, parents=[common])
         parser.add_argument("path", type=Path, metavar=path)
         _add_shared(parser)
-        for add in more:
-            add(parser)
+        return parser  # type: ignore[no-any-return]
+
+    _add_half(add("human-eval-infilling", "functions with a hole, and programs that test them", "FILE"))
+    _add_half(add("repair", "programs with one wrong line: is it found, is it repaired (QuixBugs)", "FILE"))
+    holes = add("holes", "holes cut into any code: Python files in a folder, or a corpus file", "PATH")
+    _add_half(holes)
+    _add_seed(holes)
+    holes.add_argument(
+        "--kind", action="append", choices=_KINDS, dest="kinds", help="may be repeated (default: all)"
+    )
+    calibrate = add("calibrate", "write into a checkpoint what its confidence is worth", "PATH")
+    _add_seed(calibrate)
+    calibrate.add_argument("--diagram", type=Path, metavar="FILE", help="draw what was found there, as SVG")
 
 
 def evaluate(options: argparse.Namespace, settings: Settings) -> int:
     """Run the command and return its exit status; raise CommandError on bad input."""
-    os.environ.setdefault(
-        "OMP_WAIT_POLICY", "PASSIVE"
-    )  # as the engine's process has it, before torch is imported
+    # As the engine's process has it, before torch is imported.
+    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
     try:
         from dllm_lsp.evaluation.command import run  # noqa: PLC0415
         from dllm_lsp.models.checkpoint import CheckpointError  # noqa: PLC0415
@@ -78,31 +75,16 @@ def _add_shared(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--json", type=Path, metavar="FILE", help="write figures and all answers there")
 
 
-def _halves(parser: argparse.ArgumentParser) -> None:
+def _add_half(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--cases", choices=("even", "odd", "all"), default="all", help="by their index from 0 (default: all)"
     )
 
 
-def _holes(parser: argparse.ArgumentParser) -> None:
+def _add_seed(parser: argparse.ArgumentParser) -> None:
+    """Add the seed of places that are drawn without end, and bound their number."""
     parser.set_defaults(limit=_HOLES)
-    parser.add_argument("--seed", type=int, default=0, help="of the places (default: 0)")
-
-
-def _kinds(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument(
-        "--kind",
-        action="append",
-        choices=_KINDS,
-        dest="kinds",
-        help="of holes; may be repeated (default: all)",
-    )
-
-
-def _diagram(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument(
-        "--diagram", type=Path, metavar="FILE", help="draw the reliability diagram there, as SVG"
-    )
+    parser.add_argument("--seed", type=int, default=0, help=f"of {_HOLES} places, or --limit (default: 0)")
 
 
 def _positive(text: str) -> int:

@@ -46,12 +46,17 @@ def passes(parts: Sequence[str], seconds: float = SECONDS) -> bool:
         "file_bytes": _FILE_BYTES,
         "cpu_seconds": max(1, round(seconds)),
     }
+    return _answer(json.encode(job), len(token), seconds) == token.encode()
+
+
+def _answer(job: bytes, length: int, seconds: float) -> bytes:
+    """Run a job to its end, or for `seconds`, and return what it answered, at most one byte more than `length`."""
     with (
         tempfile.TemporaryDirectory(prefix="dllm-", ignore_cleanup_errors=True) as folder,
         tempfile.TemporaryFile() as question,
         tempfile.TemporaryFile() as answer,  # not a pipe, which a stray process could hold open
     ):
-        question.write(json.encode(job))
+        question.write(job)
         question.seek(0)
         process = subprocess.Popen(
             [*_namespaces(), sys.executable, "-P", "-S", "-B", str(_CHILD)],
@@ -62,13 +67,16 @@ def passes(parts: Sequence[str], seconds: float = SECONDS) -> bool:
             env={"PYTHONHASHSEED": "0"},
             start_new_session=True,
         )
-        with suppress(subprocess.TimeoutExpired):
+        try:
             process.wait(seconds)
-        with suppress(ProcessLookupError):
-            os.killpg(process.pid, signal.SIGKILL)
-        process.wait()
+        except subprocess.TimeoutExpired:
+            pass
+        finally:
+            with suppress(ProcessLookupError):
+                os.killpg(process.pid, signal.SIGKILL)
+            process.wait()
         answer.seek(0)
-        return answer.read(len(token) + 1) == token.encode()
+        return answer.read(length + 1)
 
 
 def has_namespaces() -> bool:

@@ -116,7 +116,7 @@ def test_bugs_are_looked_for(paths: dict[str, Path], model: Path, capsys: pytest
 def test_a_calibration_is_written_into_the_checkpoint_and_used(
     paths: dict[str, Path], model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(Writer, "load", lambda *_: writer())
+    monkeypatch.setattr(Writer, "load", lambda *_, **__: writer())
     drawing = tmp_path / "reliability.svg"
     found = report("calibrate", paths["calibrate"], model, "--limit=100", f"--diagram={drawing}")
     calibration = read_calibration(model)

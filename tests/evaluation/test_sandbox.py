@@ -1,5 +1,6 @@
 import os
 import socket
+import subprocess
 import time
 from pathlib import Path
 
@@ -108,3 +109,19 @@ def test_a_program_runs_in_an_empty_folder_that_is_gone_afterwards(tmp_path: Pat
 
 def test_sets_are_ordered_alike_in_every_run() -> None:
     assert passes(["import sys\nassert not sys.flags.hash_randomization"])
+
+
+def test_an_interrupted_evaluation_leaves_no_program_behind(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    mark = tmp_path / "mark"
+
+    def interrupt(process: subprocess.Popen[bytes], timeout: float | None = None) -> int:
+        monkeypatch.undo()
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(subprocess.Popen, "wait", interrupt)
+    with pytest.raises(KeyboardInterrupt):
+        passes([f"import time; time.sleep(2); open({str(mark)!r}, 'w')"])
+    time.sleep(4)
+    assert not mark.exists()
