@@ -36,7 +36,7 @@ class Refresh(NamedTuple):
     """When everything is encoded again: at every so many passes, and when a canvas changed its length by more."""
 
     every: int = 6
-    change: int = 8
+    change: int = 4
 
 
 REFRESH = Refresh()
