@@ -5,6 +5,7 @@ A stream's tokens see only those before them, so whatever prefix of it still sta
 
 from __future__ import annotations
 
+import weakref
 from collections.abc import Sequence
 
 import torch
@@ -77,6 +78,7 @@ class StreamsDenoiser:
     def __init__(self, network: StreamsModel, contexts: Sequence[StreamsContext], canvas: int) -> None:
         self._network = network
         self._around = network.assemble([context.streams for context in contexts], canvas)
+        weakref.finalize(self, network.give_back, self._around)
 
     def __call__(self, ids: Tensor, lengths: Tensor) -> Tensor:
         """Return the log-probabilities [rows, canvas, vocabulary] of canvases [rows, canvas]; see `model.Denoiser`."""

@@ -39,6 +39,10 @@ class StreamsConfig(Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     after: Count
 
 
+_IDLE = 2
+"""How many stores are kept while nobody uses them."""
+
+
 class Stream:
     """One encoded side of a hole, in its own order: keys and values, ids [capacity] and what they are copied by.
 
@@ -119,6 +123,7 @@ class StreamsModel(nn.Module):
         self.behind = nn.Linear(width, width, bias=False)
         self.left = nn.Linear(width, width, bias=False)
         self.copies = CopyHead(width)
+        self._idle: list[KeyValues] = []
         nn.init.normal_(self.roles.weight, std=0.02)
         nn.init.normal_(self.behind.weight, std=0.5 * width**-0.5)
         nn.init.normal_(self.left.weight, std=width**-0.5)
@@ -236,13 +241,15 @@ class StreamsModel(nn.Module):
             [[before.length, after.length] for before, after in contexts], device=self.device
         )
         longest = max(before.length + after.length for before, after in contexts)
-        store = self.empty(len(contexts), longest + canvas)
+        store = self._work_store(len(contexts), longest + canvas)
         store.length = longest
         for row, (before, after) in enumerate(contexts):
             shift = before.length + self.config.reach + after.length - 1
             turn = self.transformer.rotation(torch.tensor([shift], device=self.device))
             store.put(row, 0, before.cache.keys[:, 0], before.cache.values[:, 0])
-            store.put(row, before.length, turn(after.cache.keys[:, 0]), after.cache.values[:, 0])
+            store.put(row, before.length, after.cache.keys[:, 0], after.cache.values[:, 0])
+            for keys in store.keys[:, row, :, before.length : before.length + after.length]:
+                keys.copy_(turn(keys))  # layer by layer, so that little memory is taken anew
         padding = torch.arange(longest, device=self.device) >= lengths.sum(1, keepdim=True)
         return Surroundings(
             store,
@@ -251,6 +258,22 @@ class StreamsModel(nn.Module):
             bias=excluded(padding)[:, None, None],
             sources=padded_sources([[b.copyable(BEFORE), a.copyable(AFTER)] for b, a in contexts]),
         )
+
+    def give_back(self, around: Surroundings) -> None:
+        """Say that nobody looks at these surroundings any more, so that others may be laid where they lay."""
+        self._idle = [*self._idle, around.store][-_IDLE:]
+
+    def _work_store(self, rows: int, capacity: int) -> KeyValues:
+        """Return a store to assemble in, one that was given back if it fits: fresh memory costs more than its filling.
+
+        What still lies there is finite, and out of sight.
+        """
+        for store in self._idle:
+            if store.keys.shape[1] == rows and store.capacity >= capacity:
+                self._idle.remove(store)
+                return store
+        begun = self.config.before + self.config.after + 2  # a stream begins with a token of its own
+        return self.empty(rows, max(capacity, begun + self.config.reach))
 
     def denoise(self, canvas: Tensor, lengths: Tensor, around: Surroundings) -> Tensor:
         """One pass over canvases [rows, n] of which `lengths` [rows] are valid.

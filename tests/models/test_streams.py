@@ -4,6 +4,7 @@ import copy
 
 import pytest
 import torch
+from tiny_model import tiny_model
 
 from dllm_lsp.models.streams import AFTER, BEFORE, Streams, StreamsConfig, StreamsModel
 from dllm_lsp.models.transformer import TransformerConfig
@@ -159,3 +160,31 @@ def test_what_can_be_copied_is_likely_when_the_gate_is_open(model: StreamsModel)
     found = cached_logits(wide, [5, 9, 10], [5, 8, 7, 6], torch.zeros(2, dtype=torch.long)).exp()
     # Nothing stands left of 6, the first token behind the hole, and the begin tokens are no text.
     assert (found.sum(-1) - found[:, [9, 10, 7, 8]].sum(-1) < 1e-4).all()
+
+
+def test_what_was_left_in_a_store_makes_no_difference() -> None:
+    model = copy.deepcopy(tiny_model())
+    random = torch.Generator().manual_seed(3)
+    canvas, lengths = torch.zeros(2, 5, dtype=torch.long), torch.tensor([5, 3])
+
+    def contexts(*sizes: int) -> list[Streams]:
+        found = []
+        for size in sizes:
+            before, after = model.stream(60), model.stream(40)
+            for stream, role in ((before, BEFORE), (after, AFTER)):
+                model.encode(torch.randint(10, 300, (size,), generator=random), role, stream)
+            found.append(Streams(before, after))
+        return found
+
+    with torch.no_grad():
+        long, short = contexts(40, 38), contexts(20, 3)
+        expected = model.denoise(canvas, lengths, model.assemble(short, 5))
+        used = model.assemble(long, 5)
+        model.denoise(canvas, lengths, used)
+        model.give_back(used)
+        again = model.assemble(short, 5)
+        assert again.store is used.store
+        found = model.denoise(canvas, lengths, again)
+    torch.testing.assert_close(found[0], expected[0])
+    torch.testing.assert_close(found[1, :3], expected[1, :3])
+    assert model.assemble(short, 5).store is not again.store, "two would write into each other's keys"
