@@ -17,7 +17,8 @@ class TrainingConfig(Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     """A whole run; times in seconds. `decay` is the share of the budget in which the rate falls to zero.
 
     `matrix_rate` is Muon's and `vector_rate` AdamW's. With `keep_best` the weights with the least held-out canvas loss
-    are kept beside the last ones. `loader_workers` are processes that cut batches; -1 takes all cores but one.
+    are kept beside the last ones. With `compile` torch.compile makes the blocks' kernels on a GPU. `loader_workers`
+    are processes that cut batches; -1 takes all cores but one.
     """
 
     model: StreamsConfig
@@ -34,6 +35,7 @@ class TrainingConfig(Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     report_steps: int = 100
     loader_workers: int = 1
     keep_best: bool = False
+    compile: bool = False
 
 
 def read_config(run: Path) -> TrainingConfig:
@@ -95,13 +97,14 @@ def _base(seconds: float) -> TrainingConfig:
             before=1024,
             after=512,
         ),
-        batch=BatchConfig(documents=64, tokens=1024, holes=12, canvas=64),
+        batch=BatchConfig(documents=64, tokens=1023, holes=12, canvas=64),
         seconds=seconds,
         matrix_rate=0.02,
         vector_rate=3e-3,
         warmup_steps=100,
         heldout_batches=2,
         loader_workers=-1,
+        compile=True,
     )
 
 

@@ -11,6 +11,7 @@ from torch.nn import functional as F
 from dllm_lsp.models.copying import Sources
 from dllm_lsp.models.streams import AFTER, BEFORE, CANVAS, StreamsModel
 from dllm_lsp.training.batches import Batch
+from dllm_lsp.training.flex import FlexTrainingAttention
 from dllm_lsp.training.head import weighted_likelihood
 
 
@@ -62,7 +63,8 @@ def hidden_states(model: StreamsModel, batch: Batch) -> Hidden:
         ],
         dim=1,
     )
-    hidden: Tensor = model.transformer(x, TrainingAttention(model, batch))
+    attention = FlexTrainingAttention if x.is_cuda else TrainingAttention
+    hidden: Tensor = model.transformer(x, attention(model, batch))
     return Hidden(*hidden.split([entries, entries, x.shape[1] - 2 * entries], dim=1))
 
 

@@ -1,7 +1,7 @@
 """Trains the bundled architecture inside a wall-clock budget, on a CPU or a GPU, and goes on where it was stopped.
 
 A run lives in a folder: `config.json`, `tokenizer.json`, `state.safetensors`, with `keep_best` also
-`best.safetensors`, and `log.jsonl`.
+`best.safetensors`, `log.jsonl`, and `losses.svg`, which draws it.
 """
 
 from __future__ import annotations
@@ -24,13 +24,16 @@ from dllm_lsp.models.streams import StreamsModel
 from dllm_lsp.models.tokenizer import Tokenizer
 from dllm_lsp.training.batches import Batch, Batches
 from dllm_lsp.training.config import TrainingConfig
+from dllm_lsp.training.curves import draw_curves
 from dllm_lsp.training.files import SourceFile
+from dllm_lsp.training.levels import losses_by_level
 from dllm_lsp.training.losses import Losses, losses
+from dllm_lsp.training.meter import Meter, Rates
 from dllm_lsp.training.muon import Muon
 from dllm_lsp.training.progress import progress
 from dllm_lsp.training.state import STATE, restore_state, save_state, write_tensors
 
-BEST, LOG = "best.safetensors", "log.jsonl"
+BEST, LOG, CURVES = "best.safetensors", "log.jsonl", "losses.svg"
 
 
 class Trainer:
@@ -54,6 +57,9 @@ class Trainer:
         torch.manual_seed(config.seed)
         self.folder, self.config, self.device = folder, config, device
         self.model = (model or StreamsModel(config.model)).to(device)
+        if config.compile and device.type == "cuda":
+            for block in self.model.transformer.blocks:
+                block.compile(dynamic=False)
         self.optimizers = _optimizers(self.model, config)
         self.batches = Batches(train, tokenizer, config.batch, config.seed)
         held_out = Batches(heldout, tokenizer, config.batch, config.seed)
@@ -76,20 +82,22 @@ class Trainer:
         with _handled(self._stop), progress() as bar:
             task = bar.add_task("training", total=self.config.seconds, note="")
             bar.update(task, completed=self.elapsed)
-            began, loss = time.monotonic(), None
+            meter, loss, began = Meter(self.model, self.device), None, time.monotonic()
             for batch in self._loader():
                 if self._stopped or self.is_finished:
                     break
                 loss = self._update(batch.to(self.device))
+                meter.count(batch)
                 self.step += 1
                 if self.step % self.config.report_steps == 0:
-                    bar.update(task, note=self._report(loss))
+                    bar.update(task, note=self._report(loss, meter.rates()))
                     self.save()
+                    meter.start()
                 now = time.monotonic()
                 self.elapsed, began = self.elapsed + now - began, now
                 bar.update(task, completed=self.elapsed)
             if loss is not None and self.is_finished and self.step % self.config.report_steps:
-                bar.update(task, note=self._report(loss))
+                bar.update(task, note=self._report(loss, meter.rates()))
         self.save()
 
     def save(self) -> None:
@@ -131,7 +139,7 @@ class Trainer:
         left = max(0.0, 1 - self.elapsed / self.config.seconds)
         return min(1.0, (self.step + 1) / self.config.warmup_steps, left / self.config.decay)
 
-    def _report(self, loss: Losses) -> str:
+    def _report(self, loss: Losses, rates: Rates) -> str:
         heldout = self._heldout()
         if self.config.keep_best and heldout.canvas < self.best:
             self.best = float(heldout.canvas)
@@ -139,9 +147,16 @@ class Trainer:
         line = {"step": self.step, "seconds": round(self.elapsed, 1), "rate": round(self._rate(), 4)}
         line |= {f"train_{k}": round(float(v), 4) for k, v in loss._asdict().items()}
         line |= {f"heldout_{k}": round(float(v), 4) for k, v in heldout._asdict().items()}
+        by_level = losses_by_level(self.model, self.heldout)
+        line |= {f"heldout_{level}%_masked": round(nats, 4) for level, nats in by_level.items()}
+        line |= {"tokens_per_second": round(rates.tokens), "utilization": round(rates.utilization, 4)}
         with (self.folder / LOG).open("ab") as log:
             log.write(json.encode(line) + b"\n")
-        return f"step {self.step}, held-out canvas {heldout.canvas:.3f}, next token {heldout.next:.3f}"
+        draw_curves(self.folder / LOG, self.folder / CURVES)
+        return (
+            f"step {self.step}, held-out canvas {heldout.canvas:.2f}, next token {heldout.next:.2f}, "
+            f"{rates.tokens:,.0f} tokens/s, {rates.utilization:.0%} of the matrix peak"
+        )
 
     def _heldout(self) -> Losses:
         with torch.no_grad():
