@@ -7,7 +7,9 @@ merged by the logarithms of their sums, which is one softmax over both.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import cache
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -92,5 +94,6 @@ def _attend(query: Tensor, key: Tensor, value: Tensor, mask: BlockMask) -> tuple
 
 
 @cache
-def _compiled() -> object:
-    return torch.compile(flex_attention, dynamic=False)
+def _compiled() -> Callable[..., Any]:
+    compiled: Callable[..., Any] = torch.compile(flex_attention, dynamic=False)
+    return compiled
