@@ -22,7 +22,7 @@ class Proposals:
     `open` is true for the masks that a policy may choose from.
     """
 
-    log_probabilities: Tensor
+    probabilities: Tensor
     confidence: Tensor
     token: Tensor
     open: Tensor
@@ -30,14 +30,14 @@ class Proposals:
     @classmethod
     def of(cls, logits: Tensor, open_: Tensor) -> Proposals:
         """Return what logits [rows, canvas, vocabulary] propose."""
-        log_probabilities = logits.log_softmax(-1)
-        best, token = log_probabilities.max(-1)
-        return cls(log_probabilities, best.exp(), token, open_)
+        probabilities = logits.softmax(-1)
+        confidence, token = probabilities.max(-1)
+        return cls(probabilities, confidence, token, open_)
 
     @property
     def entropy(self) -> Tensor:
         """Every position's entropy in nats, [rows, canvas]."""
-        entropy: Tensor = torch.special.entr(self.log_probabilities.exp()).sum(-1)
+        entropy: Tensor = torch.special.entr(self.probabilities).sum(-1)
         return entropy
 
 

@@ -19,7 +19,7 @@ Wanted = Sequence[tuple[int, float]]
 
 
 class Scripted:
-    """Proposes what it wants for each row's positions; counts its passes and keeps the canvases it saw."""
+    """Proposes what it wants for each row's positions, and behind them its last wish; keeps the canvases it saw."""
 
     def __init__(self, *wanted: Wanted) -> None:
         self.wanted = wanted
@@ -27,7 +27,8 @@ class Scripted:
 
     def __call__(self, ids: Tensor, lengths: Tensor) -> Tensor:
         self.seen.append([row[:length] for row, length in zip(ids.tolist(), lengths.tolist(), strict=True)])
-        return logits(*(row[: ids.shape[1]] for row in self.wanted))
+        width = ids.shape[1]
+        return logits(*([*row, *[row[-1]] * width][:width] for row in self.wanted))
 
 
 def logits(*wanted: Wanted) -> Tensor:
