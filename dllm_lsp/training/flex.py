@@ -88,7 +88,7 @@ def _masks(batch: Batch) -> tuple[BlockMask, BlockMask]:
 
 def _attend(query: Tensor, key: Tensor, value: Tensor, mask: BlockMask) -> tuple[Tensor, Tensor]:
     """Return the mixed values and the logarithms of the softmax's sums."""
-    attend = _compiled() if query.is_cuda else flex_attention
+    attend: Any = _compiled() if query.is_cuda else flex_attention
     mixed, more = attend(query, key, value, block_mask=mask, return_aux=AuxRequest(lse=True))
     return mixed, more.lse
 
