@@ -50,6 +50,7 @@ def test_ordinary_code_passes():
         ("a.py", ORDINARY + "print 'two'\n", "does not parse"),
         ("a/locale/de/formats.py", ORDINARY, "translations"),
         ("a/generated/b.ts", SCRIPT, "generated"),
+        ("shader.js", 'export default "' + "float x = 1.0;\\n\\\n" * 30 + '";\n', "data table"),
         ("dist/a.js", SCRIPT, "built"),
         ("a.min.js", SCRIPT, "built"),
         ("a.d.ts", SCRIPT, "built"),

@@ -51,7 +51,9 @@ _BUILT_MARK = re.compile(
     r"__esModule|__webpack_|_interopRequire|__awaiter\b|__importDefault|__extends =|_classCallCheck|"
     r"_objectSpread|void 0;|# sourceMappingURL=|\btypeof define\b.*\bdefine\.amd\b"
 )
-_LITERAL_LINE = re.compile(r"""\s*(?:[bru]{0,2}["']|[-+]?\d|[\[\](){}][^a-zA-Z_]*$|[\[({]+[-\d"'])""")
+_LITERAL_LINE = re.compile(
+    r"""\s*(?:[bru]{0,2}["']|[-+]?\d|[\[\](){}][^a-zA-Z_]*$|[\[({]+[-\d"']|.*\\n\\$)"""
+)
 
 
 def is_code(path: str) -> bool:
