@@ -21,7 +21,10 @@ class KeyValues:
         device: torch.device,
     ) -> None:
         # Zeros, because rows that are shorter than others are padded with what lies here, and 0 * NaN is NaN.
-        self._store = torch.zeros(2, layers, rows, heads, capacity, head_width, dtype=dtype, device=device)
+        with torch.inference_mode(False):  # a store may outlive the mode in which it was made
+            self._store = torch.zeros(
+                2, layers, rows, heads, capacity, head_width, dtype=dtype, device=device
+            )
         self.length = 0
 
     @property
