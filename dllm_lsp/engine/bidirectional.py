@@ -155,6 +155,8 @@ class BidirectionalDenoiser:
 class BidirectionalInfilling:
     """A network with full attention as the engine sees it; see `model.Model`."""
 
+    is_small = False
+
     def __init__(self, model: Bidirectional, tokenizer: TextTokenizer, refresh: Refresh = REFRESH) -> None:
         self._model, self._refresh = model, refresh
         self._workspace = Workspace(model.transformer)

@@ -41,14 +41,15 @@ class Engine:
 
     @classmethod
     def load(cls, model: str, device: str, threads: int, precision: str = "auto") -> Engine:
-        """Load "bundled" or a folder; `threads` 0 means one.
+        """Load "bundled" or a folder; `threads` 0 means all cores, or one for a small model.
 
         Raises CheckpointError, or ValueError for a device or precision that this machine has not.
         """
-        # So small a network gains nothing from a second thread, and loses much where the cores are busy.
-        torch.set_num_threads(threads or 1)
         place = _device(device)
-        engine = cls(*load_model(resolve(model), place, precision), model, place)
+        loaded, tokenizer = load_model(resolve(model), place, precision)
+        if threads or loaded.is_small:
+            torch.set_num_threads(threads or 1)
+        engine = cls(loaded, tokenizer, model, place)
         engine.calibration = read_calibration(resolve(model))
         return engine
 

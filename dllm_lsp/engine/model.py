@@ -61,12 +61,16 @@ _Context = TypeVar("_Context", bound=Context)
 
 
 class Model(Protocol[_Context]):
-    """A network with its special tokens and limits, in tokens: context on each side and the largest canvas."""
+    """A network with its special tokens and limits, in tokens: context on each side and the largest canvas.
+
+    One that `is_small` gains nothing from a second thread, and loses much where the cores are busy.
+    """
 
     tokens: CanvasTokens
     before: int
     after: int
     canvas: int
+    is_small: bool
 
     def context(self, language: str) -> _Context:
         """Return the empty context of a document in a language, by its LSP id."""

@@ -19,6 +19,10 @@ FIT = 8
 """How many tokens behind a hole are looked at to judge what was written into it."""
 
 
+SMALL = 10_000_000
+"""A network of fewer parameters is small. Measured at 2.6 million; nothing between that and half a billion was."""
+
+
 class Side:
     """One side of a hole: the ids that were encoded, far end first, and what the network made of them."""
 
@@ -100,6 +104,7 @@ class StreamsInfilling:
         )
         self.before, self.after = network.config.before, network.config.after
         self.canvas = network.config.reach
+        self.is_small = sum(parameter.numel() for parameter in network.parameters()) < SMALL
 
     def context(self, language: str) -> StreamsContext:
         """Return the empty context of a document in a language, by its LSP id."""
