@@ -79,6 +79,8 @@ def train(options: argparse.Namespace, settings: Settings) -> int:
         return _run(options, settings)
     except (ValueError, CheckpointError, WorkerError) as error:
         raise CommandError(str(error)) from error
+    finally:
+        torch.set_flush_denormal(False)
 
 
 def _run(options: argparse.Namespace, settings: Settings) -> int:
