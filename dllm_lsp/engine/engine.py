@@ -53,9 +53,10 @@ class Engine:
         engine.calibration = read_calibration(resolve(model))
         return engine
 
-    def tokens(self, text: str) -> int:
-        """Return how many tokens a text takes."""
-        return len(self._tokenizer.encode(text))
+    def tokens(self, text: str, before: str = "") -> int:
+        """Return how many tokens of a canvas a text takes, the stem of the code before it included."""
+        _, stem = self._tokenizer.healed(before)
+        return len(self._tokenizer.encode(stem + text))
 
     @torch.inference_mode()
     def infill(self, request: Infill, effort: Effort | None = None) -> Generator[Draft, None, Infilled]:
@@ -79,8 +80,8 @@ class Engine:
     def _infill(self, request: Infill, effort: Effort, budget: Budget) -> Generator[Draft, None, Infilled]:
         limits, hole = request.limits, request.hole
         context = self._cache.of(request.document, hole.language)
-        before, stem = self._healed(request)
-        encoded = context.become(before, self._after(hole))
+        before, stem = self._tokenizer.healed(hole.before)
+        encoded = context.become(_near_end(before, self._model.before), self._after(hole))
         size = min(max(limits.tokens, 1), self._model.canvas)
         steps = 0
         canvases = infill(
@@ -107,17 +108,6 @@ class Engine:
             milliseconds=budget.milliseconds,
             calibration=self.calibration,
         )
-
-    def _healed(self, request: Infill) -> tuple[list[int], str]:
-        """Return the ids of the code before, cut at its far end to what the model can use, and the canvas's stem.
-
-        Where the number of tokens is given there is no stem, since it is not told how many of them are its.
-        """
-        text = request.hole.before
-        ids, stem = (
-            (self._tokenizer.encode(text), "") if request.limits.exact else self._tokenizer.healed(text)
-        )
-        return _near_end(ids, self._model.before), stem
 
     def _after(self, hole: Hole) -> list[int]:
         return _near_end(self._tokenizer.encode(hole.after)[::-1], self._model.after)[::-1]

@@ -32,9 +32,9 @@ class Answer:
     """A case, the truth in its hole, and what was written there.
 
     `text` is None where nothing would be shown, and `confidence` then 0. `tokens` is how many the engine wrote for the
-    text, `true_tokens` how many the truth takes, and `fits` whether a canvas is long enough for them. `steps` counts
-    denoising steps and `passes` every run of the network. `milliseconds` is the whole way, encoding the context
-    included. `passed` says whether the case's program did; None where it has none.
+    text, `true_tokens` how many the truth takes, both with the word that the cursor cuts, and `fits` whether a canvas
+    is long enough for them. `steps` counts denoising steps and `passes` every run of the network. `milliseconds` is
+    the whole way, encoding the context included. `passed` says whether the case's program did; None where it has none.
     """
 
     name: str
@@ -71,7 +71,7 @@ class Writer(NamedTuple):
 
     def answer(self, case: Case, *, length_given: bool = False) -> Answer:
         """Fill the hole; with `length_given` on a canvas of as many tokens as the truth takes."""
-        true_tokens = self.engine.tokens(case.truth)
+        true_tokens = self.engine.tokens(case.truth, case.before)
         limits = Limits(effort=self.effort, milliseconds=math.inf)
         longest = min(limits.tokens, self.engine.canvas) if case.one_line else self.engine.canvas
         tokens = true_tokens if length_given else longest
@@ -90,7 +90,7 @@ class Writer(NamedTuple):
             truth=case.truth,
             text=text,
             confidence=suggestion.confidence if suggestion else 0.0,
-            tokens=sum(bool(piece.text) for piece in pieces),  # what was typed already has none
+            tokens=len(pieces),
             true_tokens=true_tokens,
             fits=true_tokens <= longest,
             steps=infilled.steps,

@@ -160,7 +160,7 @@ def _trials(engine: Engine, places: Sequence[Case]) -> dict[str, list[Trial]]:
                 Trial(
                     is_exact=text.rstrip() == case.truth.rstrip(),
                     tokens=len(infilled.pieces),
-                    true_tokens=engine.tokens(case.truth),
+                    true_tokens=engine.tokens(case.truth, case.before),
                     passes=infilled.passes,
                     milliseconds=milliseconds,
                     entropy=watched.entropy,

@@ -18,7 +18,7 @@ class WritingEngine:
         self._text = text
         self.asked: list[tuple[str, Hole, Limits]] = []
 
-    def tokens(self, text: str) -> int:
+    def tokens(self, text: str, before: str = "") -> int:
         return len(text.split(" "))
 
     def infill(self, request: Infill) -> Generator[Draft, None, Infilled]:
