@@ -35,7 +35,7 @@ class SuggestSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
     """
 
     enabled: Annotated[bool, Meta(description="true or false")] = True
-    confidence: Annotated[float, Meta(ge=0, le=1, description="a number from 0 to 1")] = 0.2
+    confidence: Annotated[float, Meta(ge=0, le=1, description="a number from 0 to 1")] = 0.3
     milliseconds: Annotated[float, Meta(gt=0, description="a number of milliseconds above 0")] = 200.0
     effort: Annotated[Effort, Meta(description='"instant", "low", "medium" or "high"')] = "medium"
 

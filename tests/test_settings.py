@@ -21,7 +21,7 @@ def test_null_sets_nothing() -> None:
     [
         (
             {"suggest": {"confidence": 7}},
-            'The setting "suggest.confidence" is 7, but must be a number from 0 to 1; using 0.2.',
+            'The setting "suggest.confidence" is 7, but must be a number from 0 to 1; using 0.3.',
         ),
         (
             {"engine": {"threads": True}},
