@@ -4,11 +4,11 @@
 class Rectangle:
     """A rectangle with sides parallel to the axes."""
 
-    def __init__(self, width, height):
+    def __init__(self, width, h
         self.width = width
         self.height = height
 
-    def __repr
+    def __repr__(self):
         return f"Rectangle({self.width}, {self.height})"
 
     def area(self):
@@ -19,14 +19,14 @@ class Rectangle:
         self.height *= factor
 
     def is_square(self):
-        return self.width == 
+        return self.width == self.
 
 
 def total_area(rectangles):
-    return sum(rectangle.area() for rectangle in )
+    return sum(rectangle.area() for rectangle in rectangles)
 
 
 if __name__ == "__main__":
     rectangle = Rectangle(3, 4)
     rectangle.scale(2)
-    print(rectangle.)
+    print(rectangle.area())
