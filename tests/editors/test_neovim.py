@@ -18,8 +18,16 @@ import pytest
 PLUGIN = Path(__file__).parents[2] / "editors/neovim"
 DRIVER = Path(__file__).with_name("neovim_driver.lua")
 INSTALLED = Path.home() / ".cache/dllm-lsp/neovim-0.12/bin/nvim"
-LINE = "    return "
-SOURCE = f"def add(left: int, right: int) -> int:\n{LINE}\n\n\nprint(add(1, 2))\n"
+LINE = "        self.height = h"
+SOURCE = f"""\
+class Rectangle:
+    def __init__(self, width, height):
+        self.width = width
+{LINE}
+
+    def area(self):
+        return self.width * self.height
+"""
 
 Drive = Callable[[str], tuple[str, str]]
 
