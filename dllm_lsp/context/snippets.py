@@ -14,7 +14,7 @@ from typing import NamedTuple
 
 from dllm_lsp.context.imports import imported
 
-LINES = 40
+LINES = 20
 """Lines in a snippet; the last one of a file may have fewer."""
 
 _LINE = re.compile(r"[^\n]*\n|[^\n]+")
