@@ -16,7 +16,7 @@ from dllm_lsp.engine.policies import THRESHOLD, Policy, Proposals
 
 @dataclass(frozen=True, slots=True)
 class Canvas:
-    """Canvases after some step: ids and probabilities [rows, width], lengths and ends [rows].
+    """Canvases after some step: ids and probabilities [rows, width], lengths, ends and numbers of *expands* [rows].
 
     What lies behind a row's length is padding. A mask's probability is that of its best proposal so far; that of an
     end is its *delete*'s, and 0 while the canvas is as long as it began.
@@ -27,6 +27,7 @@ class Canvas:
     probability: Tensor
     lengths: Tensor
     end: Tensor
+    expanded: Tensor
 
     @classmethod
     def masked(cls, tokens: CanvasTokens, lengths: Sequence[int], device: torch.device) -> Canvas:
@@ -38,6 +39,7 @@ class Canvas:
             probability=torch.zeros(rows, width, device=device),
             lengths=torch.tensor(lengths, device=device),
             end=torch.zeros(rows, device=device),
+            expanded=torch.zeros(rows, dtype=torch.long, device=device),
         )
 
     @property
@@ -54,6 +56,7 @@ class Canvas:
             probability=self.probability[one, :length],
             lengths=self.lengths[one],
             end=self.end[one],
+            expanded=self.expanded[one],
         )
 
     @property
@@ -64,12 +67,13 @@ class Canvas:
     def proposals(self, logits: Tensor, longest: int, stem: Stem | None = None) -> Proposals:
         """Return what logits [rows, width, vocabulary] propose for the masks.
 
-        What is forbidden is not proposed, nor *expand* in rows that are `longest` or longer, nor what would keep a
-        row from beginning with `stem`.
+        What is forbidden is not proposed, nor what would keep a row from beginning with `stem`. *Expand* is not
+        in rows that are `longest` or longer, or were expanded as often: a *delete* makes room, and both in turn
+        would go on for ever (DreamOn has the same two limits).
         """
         logits = logits.float().index_fill(-1, _forbidden(self.tokens, logits.device), float("-inf"))
         if self.tokens.expand is not None:
-            full = (self.lengths >= longest)[:, None]
+            full = (torch.maximum(self.lengths, self.expanded) >= longest)[:, None]
             logits[..., self.tokens.expand] = logits[..., self.tokens.expand].masked_fill(full, float("-inf"))
         writable = self.open if stem is None else self.open & stem.narrow(self.ids, self.tokens.mask, logits)
         return Proposals.of(logits, writable)
@@ -85,6 +89,8 @@ class Canvas:
         says no more than that the text ends somewhere before, and the canvas would shrink to nothing, from the
         right, before a token is written.
         """
+        if self.tokens.delete is None and self.tokens.expand is None:
+            return self._written(proposals, policy(proposals))
         position = torch.arange(self.ids.shape[1], device=self.ids.device)
         deletes = self._proposed(proposals, self.tokens.delete)
         expands = self._proposed(proposals, self.tokens.expand)
@@ -96,20 +102,26 @@ class Canvas:
         doubled = accepted & expands
         cut = torch.minimum(cut, _first(accepted & deletes))
         cut = cut.where(~doubled.any(-1, keepdim=True), len(position))
-        written = accepted & ~deletes & ~expands
         ends = proposals.confidence.gather(-1, cut.clamp(max=len(position) - 1))
         canvas = replace(
-            self,
-            ids=proposals.token.where(written, self.ids),
-            probability=proposals.confidence.where(proposals.open, self.probability),
+            self._written(proposals, accepted & ~deletes & ~expands),
             end=torch.where(cut < len(position), ends, self.end[:, None])[:, 0],
         )
-        removed = proposals.open & (position >= cut)
-        return canvas._resized(self._inside & ~removed, doubled)
+        return canvas._resized(proposals.open & (position >= cut), doubled)
 
-    def _resized(self, kept: Tensor, doubled: Tensor) -> Canvas:
-        """Return the rows with what is kept of them, some positions twice."""
-        count = kept.long() + doubled
+    def _written(self, proposals: Proposals, where: Tensor) -> Canvas:
+        """Return the rows with what is proposed at some positions."""
+        return replace(
+            self,
+            ids=proposals.token.where(where, self.ids),
+            probability=proposals.confidence.where(proposals.open, self.probability),
+        )
+
+    def _resized(self, removed: Tensor, doubled: Tensor) -> Canvas:
+        """Return the rows without some positions, others twice; the same `lengths` if none of them changes."""
+        if not bool((removed | doubled).any()):
+            return self
+        count = (self._inside & ~removed).long() + doubled
         lengths = count.sum(-1)
         width = torch.arange(int(lengths.max()), device=lengths.device)
         source = torch.searchsorted(count.cumsum(-1), width.expand(len(lengths), -1).contiguous(), right=True)
@@ -119,6 +131,7 @@ class Canvas:
             ids=self.ids.gather(-1, source),
             probability=self.probability.gather(-1, source),
             lengths=lengths,
+            expanded=self.expanded + doubled.sum(-1),
         )
 
     @property

@@ -60,6 +60,16 @@ def test_a_delete_at_the_leftmost_mask_is_put_to_the_policy_and_takes_all_masks_
     assert canvas.end.tolist() == pytest.approx([0.6])
 
 
+def test_a_step_that_changes_no_length_keeps_the_tensor_of_them() -> None:
+    """By which a denoiser knows without waiting for the device."""
+    canvas = masked(3, 1)
+    wanted = [(7, 0.95), (8, 0.5), (9, 0.25)], [(6, 0.95)]
+    written = canvas.step(canvas.proposals(logits(*wanted), LONGEST), threshold)
+    assert written.lengths is canvas.lengths
+    wanted = [(7, 0.95), (8, 0.5), (DELETE, 0.95)], [(6, 0.95)]
+    assert written.step(written.proposals(logits(*wanted), LONGEST), threshold).lengths is not canvas.lengths
+
+
 def test_a_delete_takes_nothing_that_was_committed() -> None:
     canvas = stepped(masked(4), [(7, 0.3), (8, 0.4), (9, 0.95), (6, 0.2)], sequential)
     canvas = stepped(canvas, [(DELETE, 0.6), (8, 0.4), (9, 0.95), (6, 0.2)], sequential)

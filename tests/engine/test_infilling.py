@@ -94,6 +94,7 @@ def test_merit_is_the_mean_of_a_texts_own_likelihood_and_of_what_comes_after() -
         probability=torch.tensor([[0.5, 0.5], [0.25, 0.9]]),
         lengths=torch.tensor([2, 1]),
         end=torch.zeros(2),
+        expanded=torch.zeros(2, dtype=torch.long),
     )
     assert merit(canvas, torch.tensor([-1.0, -2.0])).tolist() == pytest.approx(
         [(math.log(0.5) - 1) / 2, (math.log(0.25) - 2) / 2]

@@ -34,13 +34,16 @@ class Oracle:
         return padded
 
 
-def dreamon(oracle: Oracle, length: int, longest: int, passes: int) -> list[list[int]]:
-    """Return the canvas after every pass: the least uncertain mask is written, expanded, or ends what is to write."""
-    canvas, drafts = [MASK] * length, []
-    while MASK in canvas and len(drafts) < passes:
+def dreamon(oracle: Oracle, length: int, longest: int) -> list[list[int]]:
+    """Return the canvas after every pass: the least uncertain mask is written, expanded, or ends what is to write.
+
+    A canvas is never longer than `longest`, and never expanded more often.
+    """
+    canvas, drafts, expansions = [MASK] * length, [], 0
+    while MASK in canvas:
         logits = oracle.logits(canvas)
         logits[:, MASK] = -torch.inf
-        if len(canvas) >= longest:
+        if len(canvas) == longest or expansions == longest:
             logits[:, EXPAND] = -torch.inf
         best_place, best_entropy = -1, float("inf")
         for place, token in enumerate(canvas):
@@ -53,6 +56,7 @@ def dreamon(oracle: Oracle, length: int, longest: int, passes: int) -> list[list
             canvas = canvas[:best_place] + [token for token in canvas[best_place:] if token != MASK]
         elif proposal == EXPAND:
             canvas = [*canvas[:best_place], MASK, MASK, *canvas[best_place + 1 :]]
+            expansions += 1
         else:
             canvas[best_place] = proposal
         drafts.append(list(canvas))
@@ -78,11 +82,26 @@ def low_confidence_remasking(oracle: Oracle, length: int) -> list[list[int]]:
 @settings(max_examples=40)
 @given(st.integers(0, 10**6), st.integers(1, 6), st.sampled_from([0.0, 1.0, 2.0]))
 def test_dreamon_is_decoded_as_its_authors_do(seed: int, length: int, fondness: float) -> None:
-    oracle, passes, longest = Oracle(seed, fondness), 20, 8
+    oracle, longest = Oracle(seed, fondness), 8
     masks = Canvas.masked(DREAMON, [length], torch.device("cpu"))
-    steps = denoise(oracle, masks, lambda p: entropy_bound(p, 0.0), Budget(passes + 1, UNHURRIED), longest)
-    drafts = [canvas.ids[0].tolist() for canvas in steps][:passes]
-    assert drafts == dreamon(oracle, length, longest, passes)
+    steps = denoise(oracle, masks, lambda p: entropy_bound(p, 0.0), Budget(999, UNHURRIED), longest)
+    assert [canvas.ids[0].tolist() for canvas in steps] == dreamon(oracle, length, longest)
+
+
+def test_deletes_and_expands_in_turn_come_to_an_end() -> None:
+    """Everything but the first mask is deleted whenever there is more than that, and else it is expanded."""
+
+    def oracle(ids: torch.Tensor, lengths: torch.Tensor) -> torch.Tensor:
+        logits = torch.zeros(*ids.shape, VOCABULARY)
+        logits[:, 0, 7] = 1.0
+        logits[:, :1, EXPAND] = 9.0
+        logits[:, 1:, DELETE] = 99.0
+        return logits
+
+    masks = Canvas.masked(DREAMON, [3, 1], torch.device("cpu"))
+    steps = list(denoise(oracle, masks, sequential, Budget(999, UNHURRIED), 8))
+    assert len(steps) == 1 + 2 * 8 + 1
+    assert steps[-1].ids.tolist() == [[7], [7]]
 
 
 @settings(max_examples=40)
