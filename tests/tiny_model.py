@@ -10,6 +10,7 @@ from dllm_lsp.models.checkpoint import Checkpoint
 from dllm_lsp.models.streams import StreamsConfig, StreamsModel
 from dllm_lsp.models.tokenizer import Tokenizer
 from dllm_lsp.models.transformer import TransformerConfig
+from dllm_lsp.training.files import SourceFile
 
 torch.set_num_threads(1)  # more of them only wait for each other
 
@@ -33,6 +34,12 @@ class Point:
         return Point(self.x + by, self.y + by)
 '''
 
+RELATED_FILES = [
+    SourceFile("p==1/a.py", "python", SOURCE, "p==1"),
+    SourceFile("p==1/b.py", "python", SOURCE.replace("limit", "count"), "p==1"),
+    SourceFile("q==1/c.py", "python", "x = 1\n", "q==1"),
+]
+
 
 @cache
 def tiny_tokenizer() -> Tokenizer:
@@ -40,10 +47,15 @@ def tiny_tokenizer() -> Tokenizer:
 
 
 @cache
-def tiny_model(vocabulary: int = 330, reach: int = 8, before: int = 60, after: int = 40) -> StreamsModel:
+def tiny_model(
+    vocabulary: int = 330, reach: int = 8, before: int = 60, after: int = 40, snippets: int = 0
+) -> StreamsModel:
     torch.manual_seed(0)
     shape = TransformerConfig(vocabulary=vocabulary, width=16, layers=2, heads=2, feed_forward=24)
-    model = StreamsModel(StreamsConfig(transformer=shape, reach=reach, before=before, after=after))
+    config = StreamsConfig(
+        transformer=shape, reach=reach, before=before, after=after, snippets=snippets, snippet_tokens=20
+    )
+    model = StreamsModel(config)
     for parameter in model.parameters():  # a fresh model is sure of nothing, which would hide mistakes
         torch.nn.init.normal_(parameter, mean=float(parameter.ndim == 1), std=0.5)
     return model.eval().requires_grad_(False)

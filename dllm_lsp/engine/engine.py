@@ -36,6 +36,7 @@ class Engine:
         self.model, self.device = name, str(device)
         self.before = CHARACTERS_PER_TOKEN * model.before
         self.after = CHARACTERS_PER_TOKEN * model.after
+        self.snippets = model.snippets
         self.canvas = model.canvas
         self.calibration: Calibration | None = None
 
@@ -81,7 +82,8 @@ class Engine:
         limits, hole = request.limits, request.hole
         context = self._cache.of(request.document, hole.language)
         before, stem = self._tokenizer.healed(hole.before)
-        encoded = context.become(_near_end(before, self._model.before), self._after(hole))
+        snippets = [self._tokenizer.encode(text) for text in hole.snippets[: self.snippets]]
+        encoded = context.become(_near_end(before, self._model.before), self._after(hole), snippets)
         size = min(max(limits.tokens, 1), self._model.canvas)
         steps = 0
         canvases = infill(

@@ -40,8 +40,11 @@ class Context(Protocol):
         """The memory it takes."""
         ...
 
-    def become(self, before: list[int], after: list[int]) -> int:
-        """Hold the code on both sides of a hole, in reading order; return how many tokens were encoded for it."""
+    def become(self, before: list[int], after: list[int], snippets: Sequence[list[int]] = ()) -> int:
+        """Hold the code on both sides of a hole, in reading order; return how many tokens were encoded for it.
+
+        `snippets` are related code from elsewhere, the best first; what the model has no use for is left out.
+        """
         ...
 
 
@@ -52,7 +55,8 @@ class Denoiser(Protocol):
         """Return the logits [rows, canvas, vocabulary] of canvases [rows, canvas].
 
         Of row i the first `lengths[i]` positions are canvas, what lies behind is padding, whose logits mean nothing.
-        The canvas may differ from call to call, up to the size that the denoiser was made for.
+        The canvas may differ from call to call, up to the size that the denoiser was made for; `lengths` that differ
+        are another tensor.
         """
         ...
 
@@ -63,12 +67,15 @@ _Context = TypeVar("_Context", bound=Context)
 class Model(Protocol[_Context]):
     """A network with its special tokens and limits, in tokens: context on each side and the largest canvas.
 
+    It reads up to `snippets` related snippets.
+
     One that `is_small` gains nothing from a second thread, and loses much where the cores are busy.
     """
 
     tokens: CanvasTokens
     before: int
     after: int
+    snippets: int
     canvas: int
     is_small: bool
 

@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 
 from dllm_lsp.engine.model import CanvasTokens
-from dllm_lsp.models.streams import AFTER, BEFORE, Streams, StreamsModel
+from dllm_lsp.models.streams import AFTER, BEFORE, Stream, Streams, StreamsModel
 from dllm_lsp.models.tokenizer import Tokenizer
 
 FIT = 8
@@ -44,17 +44,20 @@ class Side:
 
 
 class StreamsContext:
-    """Both streams of a document, each begun with the language's token `begin`."""
+    """The streams of a document, each begun with the language's token `begin`."""
 
     def __init__(self, network: StreamsModel, begin: int) -> None:
-        self._begin = begin
+        self._network, self._begin = network, begin
         self._before = Side(network, BEFORE, network.config.before + 1)
         self._after = Side(network, AFTER, network.config.after + 1)
+        self._snippets: dict[tuple[int, ...], Stream] = {}
 
     @property
     def bytes(self) -> int:
-        """The memory both take."""
-        return self._before.stream.bytes + self._after.stream.bytes
+        """The memory all of them take."""
+        return sum(
+            stream.bytes for stream in (self.streams.before, self.streams.after, *self.streams.snippets)
+        )
 
     @property
     def last(self) -> int:
@@ -68,12 +71,27 @@ class StreamsContext:
     @property
     def streams(self) -> Streams:
         """What is encoded."""
-        return Streams(self._before.stream, self._after.stream)
+        return Streams(self._before.stream, self._after.stream, tuple(self._snippets.values()))
 
-    def become(self, before: list[int], after: list[int]) -> int:
-        """Hold the code on both sides of a hole, in reading order; return how many tokens were encoded for it."""
+    def become(self, before: list[int], after: list[int], snippets: Sequence[list[int]] = ()) -> int:
+        """Hold the code on both sides of a hole, in reading order; return how many tokens were encoded for it.
+
+        Of related snippets those that it has already are kept as they are; the best of them come first.
+        """
         begin = [self._begin]
-        return self._before.become(begin + before) + self._after.become(begin + after[::-1])
+        encoded = self._before.become(begin + before) + self._after.become(begin + after[::-1])
+        return encoded + self._relate(snippets)
+
+    def _relate(self, snippets: Sequence[list[int]]) -> int:
+        limits, known = self._network.config, self._snippets
+        wanted = [(self._begin, *ids[: limits.snippet_tokens - 1]) for ids in snippets[: limits.snippets]]
+        self._snippets = {ids: known[ids] for ids in wanted if ids in known}
+        fresh = dict.fromkeys(ids for ids in wanted if ids not in known)
+        for ids in fresh:
+            stream = self._network.stream(len(ids))
+            self._network.encode(torch.tensor(ids, device=self._network.device), BEFORE, stream)
+            self._snippets[ids] = stream
+        return sum(map(len, fresh))
 
 
 class StreamsDenoiser:
@@ -103,6 +121,7 @@ class StreamsInfilling:
             waits=True,
         )
         self.before, self.after = network.config.before, network.config.after
+        self.snippets = network.config.snippets
         self.canvas = network.config.reach
         self.is_small = sum(parameter.numel() for parameter in network.parameters()) < SMALL
 

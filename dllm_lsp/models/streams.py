@@ -1,12 +1,14 @@
-"""The bundled architecture: two causal context streams and a canvas between them.
+"""The bundled architecture: causal context streams and a canvas between them.
 
-The code before the hole is encoded left to right and the code after it right to left, by the same weights; canvas
-tokens attend to both streams and to each other, and nothing but the canvas attends to the canvas. So what is cached
-of a context stays exact while a user types: a stream only grows at its near end.
+The code before the hole is encoded left to right and the code after it right to left, by the same weights; each
+related snippet is one more stream like the code before. Canvas tokens attend to all streams and to each other, and
+nothing but the canvas attends to the canvas. So what is cached of a context stays exact while a user types: a stream
+only grows at its near end.
 
 Positions do not tell the hole's length. Each stream counts from its own far end (before: 0, 1, 2, ...; after: 0,
 -1, -2, ...). The canvas continues the count of *before*; seen from canvas position i, the first token of *after* is
-always `reach` - i away, however long the hole really is.
+always `reach` - i away, however long the hole really is, and the first token of a snippet `before` + i: as far as the
+code before can reach.
 
 Every token also sees the one before it right away (in a stream's own order; on a canvas, to the left), and what is
 written may be copied from the context (`models.copying`).
@@ -15,10 +17,10 @@ written may be copied from the context (`models.copying`).
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import Annotated, NamedTuple
 
 import torch
-from msgspec import Struct
+from msgspec import Meta, Struct
 from torch import Tensor, nn
 from torch.nn.utils.rnn import pad_sequence
 
@@ -31,12 +33,17 @@ BEFORE, AFTER, CANVAS = 0, 1, 2
 
 
 class StreamsConfig(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """The model's shape; `reach` is the largest canvas, `before` and `after` the trained stream lengths in tokens."""
+    """The model's shape; `reach` is the largest canvas, `before` and `after` the trained stream lengths in tokens.
+
+    It reads at most `snippets` related snippets, of at most `snippet_tokens` each.
+    """
 
     transformer: TransformerConfig
     reach: Count
     before: Count
     after: Count
+    snippets: Annotated[int, Meta(ge=0)] = 0
+    snippet_tokens: Count = 192
 
 
 _IDLE = 2
@@ -65,15 +72,20 @@ class Stream:
         """The memory it takes."""
         return self.cache.bytes + self.ids.nbytes + self.copy_keys.nbytes
 
-    def copyable(self, role: int) -> Copyable:
-        """Return what can be copied of the stream, all but what nothing in it stands left of."""
+    def copyable(self, role: int, distance: int = 0) -> Copyable:
+        """Return what can be copied of the stream, all but what nothing in it stands left of.
+
+        All of it is `distance` away, or, with 0, as far as it stands from the near end.
+        """
         ids = self.ids[: self.length]
         if role == BEFORE:
             keys, ids = self.copy_keys[: self.length - 1], ids[1:]
         else:
             keys, ids = self.copy_keys[2 : self.length], ids[1:-1]
-        distance = torch.arange(len(ids), 0, -1, device=ids.device)
-        return Copyable(keys, ids, distance, torch.full_like(ids, role == BEFORE, dtype=torch.bool))
+        away = (
+            torch.full_like(ids, distance) if distance else torch.arange(len(ids), 0, -1, device=ids.device)
+        )
+        return Copyable(keys, ids, away, torch.full_like(ids, role == BEFORE, dtype=torch.bool))
 
     def last(self, count: int = 1) -> Tensor:
         """Return the id [1] of the token that is `count` from the end, 0 in front of the first."""
@@ -91,10 +103,16 @@ class Copyable(NamedTuple):
 
 
 class Streams(NamedTuple):
-    """Both encoded sides of a hole."""
+    """Both encoded sides of a hole, and the snippets that go with it."""
 
     before: Stream
     after: Stream
+    snippets: Sequence[Stream] = ()
+
+    @property
+    def length(self) -> int:
+        """How many tokens all of them have."""
+        return sum(stream.length for stream in (*self.snippets, self.before, self.after))
 
 
 class Surroundings(NamedTuple):
@@ -232,32 +250,44 @@ class StreamsModel(nn.Module):
         return self.copies.log_probabilities(hidden, self.transformer.logits(hidden), sources)
 
     def assemble(self, contexts: Sequence[Streams], canvas: int) -> Surroundings:
-        """Lay both streams of each context side by side, a row each, with room for `canvas` tokens behind them.
+        """Lay the streams of each context side by side, a row each, with room for `canvas` tokens behind them.
 
         The keys of *after* are turned as a whole, so that its nearest token stands `reach` behind the canvas's
-        start: rotary positions are relative, and one further rotation renumbers a stream.
+        start, and those of a snippet so that its first token stands `before` in front of it: rotary positions are
+        relative, and one further rotation renumbers a stream.
         """
-        lengths = torch.tensor(
-            [[before.length, after.length] for before, after in contexts], device=self.device
-        )
-        longest = max(before.length + after.length for before, after in contexts)
+        lengths = torch.tensor([context.length for context in contexts], device=self.device)
+        longest = max(context.length for context in contexts)
         store = self._work_store(len(contexts), longest + canvas)
         store.length = longest
-        for row, (before, after) in enumerate(contexts):
+        for row, (before, after, snippets) in enumerate(contexts):
             shift = before.length + self.config.reach + after.length - 1
-            turn = self.transformer.rotation(torch.tensor([shift], device=self.device))
-            store.put(row, 0, before.cache.keys[:, 0], before.cache.values[:, 0])
-            store.put(row, before.length, after.cache.keys[:, 0], after.cache.values[:, 0])
-            for keys in store.keys[:, row, :, before.length : before.length + after.length]:
-                keys.copy_(turn(keys))  # layer by layer, so that little memory is taken anew
-        padding = torch.arange(longest, device=self.device) >= lengths.sum(1, keepdim=True)
+            end = self._lay(store, row, 0, before, 0)
+            end = self._lay(store, row, end, after, shift)
+            for snippet in snippets:
+                end = self._lay(store, row, end, snippet, before.length - self.config.before)
+        padding = torch.arange(longest, device=self.device) >= lengths[:, None]
         return Surroundings(
             store,
-            starts=lengths[:, :1],
-            left=torch.stack([before.last() for before, _ in contexts]),
+            starts=torch.tensor([[context.before.length] for context in contexts], device=self.device),
+            left=torch.stack([context.before.last() for context in contexts]),
             bias=excluded(padding)[:, None, None],
-            sources=padded_sources([[b.copyable(BEFORE), a.copyable(AFTER)] for b, a in contexts]),
+            sources=padded_sources([self._copyable(context) for context in contexts]),
         )
+
+    def _lay(self, store: KeyValues, row: int, start: int, stream: Stream, shift: int) -> int:
+        """Put a stream into a row at `start`, renumbered by `shift`; return where it ends."""
+        store.put(row, start, stream.cache.keys[:, 0], stream.cache.values[:, 0])
+        end = start + stream.length
+        if shift:
+            turn = self.transformer.rotation(torch.tensor([shift], device=self.device))
+            for keys in store.keys[:, row, :, start:end]:
+                keys.copy_(turn(keys))  # layer by layer, so that little memory is taken anew
+        return end
+
+    def _copyable(self, context: Streams) -> list[Copyable]:
+        far = [snippet.copyable(BEFORE, self.config.before) for snippet in context.snippets]
+        return [context.before.copyable(BEFORE), context.after.copyable(AFTER), *far]
 
     def give_back(self, around: Surroundings) -> None:
         """Say that nobody looks at these surroundings any more, so that others may be laid where they lay."""
@@ -272,8 +302,11 @@ class StreamsModel(nn.Module):
             if store.keys.shape[1] == rows and store.capacity >= capacity:
                 self._idle.remove(store)
                 return store
-        begun = self.config.before + self.config.after + 2  # a stream begins with a token of its own
-        return self.empty(rows, max(capacity, begun + self.config.reach))
+        shape = self.config
+        begun = (
+            shape.before + shape.after + 2 + shape.snippets * shape.snippet_tokens
+        )  # with the begin tokens
+        return self.empty(rows, max(capacity, begun + shape.reach))
 
     def denoise(self, canvas: Tensor, lengths: Tensor, around: Surroundings) -> Tensor:
         """One pass over canvases [rows, n] of which `lengths` [rows] are valid.

@@ -11,8 +11,10 @@ import torch
 from dllm_lsp.models.checkpoint import load_checkpoint
 from dllm_lsp.models.streams import StreamsModel
 from dllm_lsp.models.tokenizer import Tokenizer
+from dllm_lsp.training.batches import Batches
 from dllm_lsp.training.config import CONFIG, PRESETS, TrainingConfig, read_config, write_config
 from dllm_lsp.training.files import SourceFile, read_files
+from dllm_lsp.training.snippets import SnippetTable
 from dllm_lsp.training.trainer import Trainer
 
 _TOKENIZER = "tokenizer.json"
@@ -30,9 +32,15 @@ def train(corpus: Path, run: Path, preset: str, seconds: float, weights: Path | 
     model = _begin_from(weights, run, config) if weights else None
     files = read_files(corpus / "train.jsonl")
     tokenizer = _tokenizer(run, files, config.model.transformer.vocabulary, config.seed)
-    heldout = read_files(corpus / "heldout.jsonl")
+
+    def batches(split: str, files: Sequence[SourceFile]) -> Batches:
+        table = corpus / f"{split}.snippets.npz"
+        related = SnippetTable.load(table, files) if config.batch.snippets else None
+        return Batches(files, tokenizer, config.batch, config.seed, related)
+
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
-    trainer = Trainer(run, config, tokenizer, train=files, heldout=heldout, device=device, model=model)
+    heldout = batches("heldout", read_files(corpus / "heldout.jsonl"))
+    trainer = Trainer(run, config, train=batches("train", files), heldout=heldout, device=device, model=model)
     size = sum(parameter.numel() for parameter in trainer.model.parameters())
     print(f"{size / 1e6:.2f}M parameters on {device}, {trainer.elapsed:.0f} of {config.seconds:.0f} s done")
     trainer.train()

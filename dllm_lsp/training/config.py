@@ -52,10 +52,14 @@ def write_config(run: Path, config: TrainingConfig) -> None:
     (run / CONFIG).write_bytes(json.format(json.encode(config)) + b"\n")
 
 
-def _streams(*, reach: int, before: int, after: int, **shape: int) -> StreamsConfig:
+def _streams(*, reach: int, before: int, after: int, snippets: int, **shape: int) -> StreamsConfig:
     """Return the architecture for a `TransformerConfig` of these fields."""
     return StreamsConfig(
-        transformer=convert(shape, TransformerConfig), reach=reach, before=before, after=after
+        transformer=convert(shape, TransformerConfig),
+        reach=reach,
+        before=before,
+        after=after,
+        snippets=snippets,
     )
 
 
@@ -63,9 +67,17 @@ def _tiny(seconds: float) -> TrainingConfig:
     """Ten seconds of the same code, for tests."""
     return TrainingConfig(
         model=_streams(
-            vocabulary=512, width=32, layers=2, heads=2, feed_forward=64, reach=24, before=384, after=256
+            vocabulary=512,
+            width=32,
+            layers=2,
+            heads=2,
+            feed_forward=64,
+            reach=24,
+            before=384,
+            after=256,
+            snippets=1,
         ),
-        batch=BatchConfig(documents=2, tokens=64, holes=3, canvas=24),
+        batch=BatchConfig(documents=2, tokens=64, holes=3, canvas=24, snippets=1, snippet_tokens=32),
         seconds=seconds,
         warmup_steps=2,
         report_steps=5,
@@ -76,9 +88,17 @@ def _small(seconds: float) -> TrainingConfig:
     """What a few CPU-hours serve: 2.6 million parameters."""
     return TrainingConfig(
         model=_streams(
-            vocabulary=4096, width=192, layers=4, heads=6, feed_forward=512, reach=24, before=384, after=256
+            vocabulary=4096,
+            width=192,
+            layers=4,
+            heads=6,
+            feed_forward=512,
+            reach=24,
+            before=384,
+            after=256,
+            snippets=3,
         ),
-        batch=BatchConfig(documents=4, tokens=512, holes=14, canvas=24),
+        batch=BatchConfig(documents=4, tokens=512, holes=14, canvas=24, snippets=3),
         seconds=seconds,
         matrix_rate=0.01,
     )
@@ -96,8 +116,9 @@ def _base(seconds: float) -> TrainingConfig:
             reach=64,
             before=1024,
             after=512,
+            snippets=4,
         ),
-        batch=BatchConfig(documents=64, tokens=1023, holes=12, canvas=64),
+        batch=BatchConfig(documents=64, tokens=1023, holes=12, canvas=64, snippets=4),
         seconds=seconds,
         matrix_rate=0.02,
         vector_rate=3e-3,

@@ -1,7 +1,8 @@
-"""One pass over a training batch: both streams and all canvases of every document, in every layer at once."""
+"""One pass over a training batch: the streams and all canvases of every document, in every layer at once."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import torch
@@ -10,7 +11,7 @@ from torch.nn import functional as F
 
 from dllm_lsp.models.copying import Sources
 from dllm_lsp.models.streams import AFTER, BEFORE, CANVAS, StreamsModel
-from dllm_lsp.training.batches import Batch
+from dllm_lsp.training.batches import Batch, sizes
 from dllm_lsp.training.flex import FlexTrainingAttention
 from dllm_lsp.training.head import weighted_likelihood
 
@@ -44,42 +45,53 @@ def losses(model: StreamsModel, batch: Batch) -> Losses:
 
 
 class Hidden(NamedTuple):
-    """Hidden states: before and after [B, N, width], canvases [B, H * C, width]."""
+    """Hidden states: before and after [B, N, width], snippets [B, S, T, width], canvases [B, H * C, width]."""
 
     before: Tensor
     after: Tensor
+    snippets: Tensor
     canvases: Tensor
 
 
 def hidden_states(model: StreamsModel, batch: Batch) -> Hidden:
-    """One pass over both streams and all canvases of every document."""
-    entries, nothing = batch.before.shape[1], torch.zeros_like(batch.before[:, :1])
+    """One pass over every document, laid out as [before | after | snippets | canvases]."""
+    nothing = torch.zeros_like(batch.before[:, :1])
     left = batch.before.gather(1, (batch.visible[..., 0] - 1).clamp(min=0))
     x = torch.cat(
         [
             model.embed(batch.before, nothing, BEFORE),
             model.embed(batch.after, nothing, AFTER),
+            model.embed(batch.snippets, torch.zeros_like(batch.snippets[..., :1]), BEFORE).flatten(1, 2),
             model.embed(batch.canvas, left[..., None], CANVAS).flatten(1, 2),
         ],
         dim=1,
     )
     attention = FlexTrainingAttention if x.is_cuda else TrainingAttention
     hidden: Tensor = model.transformer(x, attention(model, batch))
-    return Hidden(*hidden.split([entries, entries, x.shape[1] - 2 * entries], dim=1))
+    before, after, snippets, canvases = hidden.split(sizes(batch), dim=1)
+    return Hidden(before, after, snippets.unflatten(1, batch.snippets.shape[1:]), canvases)
 
 
 def canvas_sources(model: StreamsModel, hidden: Hidden, batch: Batch) -> Sources:
-    """What the canvases may copy: what each of them sees of both streams, and of what something stands left."""
-    keys = torch.cat([model.copies.key(hidden.before[:, :-1]), model.copies.key(hidden.after[:, 2:])], dim=1)
-    ids = torch.cat([batch.before[:, 1:], batch.after[:, 1:-1]], dim=1)
-    entries = batch.before.shape[1]
-    entry = torch.arange(entries - 1, device=ids.device)
-    distance = torch.cat(
-        [batch.visible[..., :1] - 1 - entry, batch.visible[..., 1:] - 2 - entry[:-1]], dim=-1
+    """What the canvases may copy: what each of them sees of the streams, and of what something stands left."""
+    states = [hidden.before[:, :-1], hidden.after[:, 2:], hidden.snippets[:, :, :-1].flatten(1, 2)]
+    ids = [batch.before[:, 1:], batch.after[:, 1:-1], batch.snippets[:, :, 1:].flatten(1, 2)]
+    entry = torch.arange(batch.before.shape[1] - 1, device=batch.before.device)
+    place = torch.arange(batch.snippets.shape[2] - 1, device=entry.device)
+    known = (place < batch.snippet_lengths[..., None] - 1).flatten(1)
+    distances = [
+        batch.visible[..., :1] - 1 - entry,
+        batch.visible[..., 1:] - 2 - entry[:-1],
+        (known * model.config.before)[:, None].expand(-1, batch.visible.shape[1], -1),
+    ]
+    before = torch.cat(
+        [torch.full_like(part[0], number != 1, dtype=torch.bool) for number, part in enumerate(ids)]
     )
-    before = torch.arange(ids.shape[1], device=ids.device) < entries - 1
     return Sources(
-        keys, ids, distance.repeat_interleave(batch.canvas.shape[-1], dim=1), before.expand(len(ids), -1)
+        model.copies.key(torch.cat(states, dim=1)),
+        torch.cat(ids, dim=1),
+        torch.cat(distances, dim=-1).repeat_interleave(batch.canvas.shape[-1], dim=1),
+        before.expand(len(batch.before), -1),
     )
 
 
@@ -106,79 +118,89 @@ def _loss(
 
 
 class TrainingAttention:
-    """Who attends to whom in a batch laid out as [before | after | canvases].
+    """Who attends to whom in a batch laid out as `hidden_states` does.
 
-    The streams attend causally to themselves. Canvas queries are turned twice, once into the count of each stream,
-    as `models.streams` numbers them, and the scores of both streams and of the hole's own canvas share one softmax.
+    The streams attend causally to themselves. Canvas queries are turned once for each kind of stream, into its count,
+    as `models.streams` numbers them, and the scores of all streams and of the hole's own canvas share one softmax.
     """
 
     def __init__(self, model: StreamsModel, batch: Batch) -> None:
         device = batch.before.device
-        self.entries = batch.before.shape[1]
+        self.sizes = sizes(batch)
+        self.entries, self.snippets = batch.before.shape[1], batch.snippets.shape[1]
         self.holes, self.canvas = batch.canvas.shape[1:]
         rotation = model.transformer.rotation
         count = torch.arange(self.entries, device=device)
-        self.turn_streams = rotation(torch.stack([count, -count]))  # [2, N]
+        place = torch.arange(batch.snippets.shape[2], device=device)
         cell = torch.arange(self.canvas, device=device)
         seen_before, seen_after = batch.visible[..., :1], batch.visible[..., 1:]
         to_before = (seen_before + cell).flatten(1)
         to_after = (cell - model.config.reach - (seen_after - 1)).flatten(1)
+        to_snippets = (model.config.before + cell).repeat(self.holes)
+        self.turn_before, self.turn_after = rotation(count), rotation(-count)
+        self.turn_snippets = rotation(place.repeat(self.snippets))
         self.turn_to_before = rotation(to_before[:, None])  # [B, 1, H * C]
         self.turn_to_after = rotation(to_after[:, None])
+        self.turn_to_snippets = rotation(to_snippets)
         visible = torch.cat(
             [
-                (count < seen_before)[:, :, None].expand(-1, -1, self.canvas, -1),
-                (count < seen_after)[:, :, None].expand(-1, -1, self.canvas, -1),
-                (cell < batch.canvas_lengths[..., None])[:, :, None].expand(-1, -1, self.canvas, -1),
+                count < seen_before,
+                count < seen_after,
+                (place < batch.snippet_lengths[..., None]).flatten(1)[:, None].expand(-1, self.holes, -1),
+                cell < batch.canvas_lengths[..., None],
             ],
             dim=-1,
-        )  # [B, H, C, 2N + C]
+        )  # [B, H, 2N + S * T + C]
         # Where there is no hole: anything, so that the softmax is finite.
-        self.hidden = ~(visible | (batch.canvas_lengths == 0)[..., None, None])
+        self.hidden = ~(visible | (batch.canvas_lengths == 0)[..., None])[:, :, None]
 
     def __call__(self, layer: int, query: Tensor, key: Tensor, value: Tensor) -> Tensor:
         """Attend in one layer; see `models.transformer.Attend`."""
-        sizes = [2 * self.entries, self.holes * self.canvas]
-        query, canvas_query = query.split(sizes, dim=2)
-        key, canvas_key = key.split(sizes, dim=2)
-        value, canvas_value = value.split(sizes, dim=2)
-        turned = self.turn_streams(self._two(key))  # [B, heads, 2, N, D]
-        streams = F.scaled_dot_product_attention(
-            self.turn_streams(self._two(query)).transpose(1, 2).flatten(0, 1),
-            turned.transpose(1, 2).flatten(0, 1),
-            self._two(value).transpose(1, 2).flatten(0, 1),
-            is_causal=True,
-        )
-        streams = streams.unflatten(0, (-1, 2)).transpose(1, 2).flatten(2, 3)
-        canvases = self._canvases(canvas_query, turned, self._two(value), canvas_key, canvas_value)
-        return torch.cat([streams, canvases], dim=2)
+        queries, keys, values = (x.split(self.sizes, dim=2) for x in (query, key, value))
+        turns = (self.turn_before, self.turn_after, self.turn_snippets)
+        turned = [turn(x) for turn, x in zip(turns, keys[:3], strict=True)]
+        before = causal_attention(turns[0](queries[0]), turned[0], values[0])
+        after = causal_attention(turns[1](queries[1]), turned[1], values[1])
+        snippets = self._within_snippets(turns[2](queries[2]), turned[2], values[2])
+        canvases = self._canvases(queries[3], turned, keys[3], values)
+        return torch.cat([before, after, snippets, canvases], dim=2)
+
+    def _within_snippets(self, query: Tensor, key: Tensor, value: Tensor) -> Tensor:
+        """Attend in every snippet by itself; each argument is [B, heads, S * T, D]."""
+        if not self.snippets:
+            return query
+        heads = query.shape[1]
+        apart = [x.unflatten(2, (self.snippets, -1)).flatten(1, 2) for x in (query, key, value)]
+        return causal_attention(*apart).unflatten(1, (heads, -1)).flatten(2, 3)
 
     def _canvases(
-        self, query: Tensor, keys: Tensor, values: Tensor, canvas_key: Tensor, canvas_value: Tensor
+        self, query: Tensor, keys: Sequence[Tensor], canvas_key: Tensor, values: Sequence[Tensor]
     ) -> Tensor:
-        """Attend from the canvases [B, heads, H * C, D] to the streams [B, heads, 2, N, D] and to themselves."""
+        """Attend from the canvases [B, heads, H * C, D] to each kind of stream [B, heads, n, D] and to themselves."""
         query = query * query.shape[-1] ** -0.5
-        in_before, in_after = self.turn_to_before(query), self.turn_to_after(query)
-        own_key, own_value = self._holes(self.turn_to_before(canvas_key)), self._holes(canvas_value)
+        turned = [self.turn_to_before(query), self.turn_to_after(query), self.turn_to_snippets(query)]
+        own_key, own_value = self._holes(self.turn_to_before(canvas_key)), self._holes(values[3])
         scores = torch.cat(
             [
-                self._holes(in_before @ keys[:, :, 0].transpose(-1, -2)),
-                self._holes(in_after @ keys[:, :, 1].transpose(-1, -2)),
-                self._holes(in_before) @ own_key.transpose(-1, -2),
+                *(self._holes(q @ k.transpose(-1, -2)) for q, k in zip(turned, keys, strict=True)),
+                self._holes(turned[0]) @ own_key.transpose(-1, -2),
             ],
             dim=-1,
         )
         # Unseen by autograd, which need not know: where the softmax is 0, so is its gradient.
         scores.detach().masked_fill_(self.hidden[:, None], float("-inf"))
-        shares = scores.softmax(-1).to(values.dtype).split([self.entries, self.entries, self.canvas], dim=-1)
-        context = shares[0].flatten(2, 3) @ values[:, :, 0] + shares[1].flatten(2, 3) @ values[:, :, 1]
-        mixed: Tensor = context + (shares[2] @ own_value).flatten(2, 3)
+        *shares, own_share = scores.softmax(-1).to(query.dtype).split([*self.sizes[:3], self.canvas], dim=-1)
+        mixed: Tensor = (own_share @ own_value).flatten(2, 3)
+        for share, value in zip(shares, values, strict=False):
+            mixed = mixed + share.flatten(2, 3) @ value
         return mixed
-
-    def _two(self, x: Tensor) -> Tensor:
-        """[B, heads, 2N, D] to [B, heads, 2, N, D]."""
-        return x.view(*x.shape[:2], 2, self.entries, -1)
 
     def _holes(self, x: Tensor) -> Tensor:
         """[B, heads, H * C, ...] to [B, heads, H, C, ...]."""
         return x.view(*x.shape[:2], self.holes, self.canvas, -1)
+
+
+def causal_attention(query: Tensor, key: Tensor, value: Tensor) -> Tensor:
+    """Attend from every token [..., n, D] to itself and to those before it."""
+    mixed: Tensor = F.scaled_dot_product_attention(query, key, value, is_causal=True)
+    return mixed

@@ -10,7 +10,7 @@ import math
 import os
 import signal
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from types import FrameType
@@ -21,11 +21,9 @@ from torch import nn
 from torch.utils.data import DataLoader
 
 from dllm_lsp.models.streams import StreamsModel
-from dllm_lsp.models.tokenizer import Tokenizer
 from dllm_lsp.training.batches import Batch, Batches
 from dllm_lsp.training.config import TrainingConfig
 from dllm_lsp.training.curves import draw_curves
-from dllm_lsp.training.files import SourceFile
 from dllm_lsp.training.levels import losses_by_level
 from dllm_lsp.training.losses import Losses, losses
 from dllm_lsp.training.meter import Meter, Rates
@@ -43,16 +41,15 @@ class Trainer:
         self,
         folder: Path,
         config: TrainingConfig,
-        tokenizer: Tokenizer,
         *,
-        train: Sequence[SourceFile],
-        heldout: Sequence[SourceFile],
+        train: Batches,
+        heldout: Batches,
         device: torch.device,
         model: StreamsModel | None = None,
     ) -> None:
         """Take the run in `folder` up, or begin it, from the weights of `model` where there is one.
 
-        Raises ValueError when the run's state cannot be read or there is nothing to train on.
+        Raises ValueError when the run's state cannot be read.
         """
         torch.manual_seed(config.seed)
         self.folder, self.config, self.device = folder, config, device
@@ -61,9 +58,8 @@ class Trainer:
             for block in self.model.transformer.blocks:
                 block.compile(dynamic=False)
         self.optimizers = _optimizers(self.model, config)
-        self.batches = Batches(train, tokenizer, config.batch, config.seed)
-        held_out = Batches(heldout, tokenizer, config.batch, config.seed)
-        self.heldout = [held_out[i].to(device) for i in range(config.heldout_batches)]
+        self.batches = train
+        self.heldout = [heldout[i].to(device) for i in range(config.heldout_batches)]
         self.step, self.elapsed, self.best = 0, 0.0, math.inf
         self._stopped = False
         if (folder / STATE).exists():

@@ -16,7 +16,7 @@ from msgspec import DecodeError, Struct, json
 from dllm_lsp.models.checkpoint import load_checkpoint, save_checkpoint
 from dllm_lsp.models.streams import StreamsModel
 from dllm_lsp.models.tokenizer import Tokenizer
-from dllm_lsp.training.batches import BatchConfig
+from dllm_lsp.training.batches import BatchConfig, Batches
 from dllm_lsp.training.config import TrainingConfig
 from dllm_lsp.training.repository import Split
 from dllm_lsp.training.state import read_tensors
@@ -115,9 +115,8 @@ def _trainer(run: Path, base: Path, files: Split, seconds: float) -> tuple[Train
             f"the model in {base} is not of the bundled architecture, the only one that can be trained"
         )
     config = _config(model, seconds)
-    trainer = Trainer(
-        run, config, tokenizer, train=files.train, heldout=files.heldout, device=device, model=model.train()
-    )
+    train, heldout = (Batches(part, tokenizer, config.batch, config.seed) for part in files)
+    trainer = Trainer(run, config, train=train, heldout=heldout, device=device, model=model.train())
     return trainer, tokenizer
 
 

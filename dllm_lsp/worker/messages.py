@@ -13,7 +13,7 @@ from msgspec import Meta, Struct, msgpack
 
 from dllm_lsp.settings import Effort
 
-VERSION = 2
+VERSION = 3
 HEADER_BYTES = 4
 MAX_FRAME_BYTES = 16 * 1024 * 1024
 
@@ -21,12 +21,14 @@ MAX_FRAME_BYTES = 16 * 1024 * 1024
 class Hole(Struct, frozen=True):
     """The place to fill: the code on both sides of it, bounded, each side reaching to a line boundary.
 
-    `language` is an LSP language id; an unknown one is allowed.
+    `language` is an LSP language id; an unknown one is allowed. `snippets` are related code from elsewhere in the
+    project, the best first.
     """
 
     before: str
     after: str
     language: str
+    snippets: tuple[str, ...] = ()
 
 
 class Limits(Struct, frozen=True, kw_only=True):
@@ -73,7 +75,8 @@ class Pong(Struct, frozen=True, tag="pong"):
 class Status(Struct, frozen=True, kw_only=True, tag="status"):
     """How the engine is, sent on connection and at every change.
 
-    `before` and `after` are the characters of context that the loaded model can use; 0 until it is ready.
+    `before` and `after` are the characters of context that the loaded model can use, and `snippets` how many related
+    ones it can read; 0 until it is ready.
     """
 
     state: Literal["starting", "loading", "ready", "failed"]
@@ -82,6 +85,7 @@ class Status(Struct, frozen=True, kw_only=True, tag="status"):
     device: str = ""
     before: int = 0
     after: int = 0
+    snippets: int = 0
 
 
 class Piece(Struct, frozen=True):

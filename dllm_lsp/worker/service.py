@@ -45,6 +45,7 @@ class Engine(Protocol):
     device: str
     before: int
     after: int
+    snippets: int
 
     def infill(self, request: Infill) -> Generator[Draft, None, Infilled]:
         """Denoise, yielding after every step; closing the generator cancels."""
@@ -145,6 +146,7 @@ class Service:
                 device=engine.device,
                 before=engine.before,
                 after=engine.after,
+                snippets=engine.snippets,
             )
         )
         return engine

@@ -12,13 +12,15 @@ from tiny_model import tiny_model, tiny_tokenizer
 from dllm_lsp.engine.streams import FIT, StreamsContext, StreamsInfilling
 from dllm_lsp.models.streams import BEFORE
 
-NETWORK = tiny_model()
+NETWORK = tiny_model(snippets=2)
 MODEL = StreamsInfilling(NETWORK, tiny_tokenizer())
 TOKENS = st.integers(12, 30)
 CANVAS = torch.tensor([[0, 15, 0, 0]])
 
-State = tuple[list[int], list[int]]
-"""The code before the hole and after it, in reading order."""
+SNIPPETS = [[12, 13, 14, 15], [20, 21, 22], [23, 24]]
+
+State = tuple[list[int], list[int], list[list[int]]]
+"""The code before the hole and after it, in reading order, and related snippets."""
 
 
 def context_of(state: State, language: str = "python") -> StreamsContext:
@@ -37,7 +39,8 @@ def logits(*contexts: StreamsContext, canvas: torch.Tensor = CANVAS, lengths: An
 def edits(draw: st.DrawFn) -> list[State]:
     """What stands around the cursor after each of some edits: typing, deleting, moving, changing anything."""
     before, after = draw(st.lists(TOKENS, max_size=30)), draw(st.lists(TOKENS, max_size=20))
-    states = [(before, after)]
+    snippets = st.lists(st.sampled_from(SNIPPETS), max_size=2)
+    states = [(before, after, draw(snippets))]
     for edit in draw(st.lists(st.sampled_from(["type", "delete", "left", "right", "replace"]), max_size=8)):
         before, after = list(before), list(after)
         if edit == "type":
@@ -52,7 +55,7 @@ def edits(draw: st.DrawFn) -> list[State]:
             before, after = before + after[:cut], after[cut:]
         elif side := draw(st.sampled_from([before, after])):
             side[draw(st.integers(0, len(side) - 1))] = draw(TOKENS)
-        states.append((before[-55:], after[:35]))
+        states.append((before[-55:], after[:35], draw(snippets)))
     return states
 
 
@@ -79,20 +82,21 @@ def test_rows_of_a_batch_are_as_if_each_were_alone(states: list[State], data: st
 
 
 def test_a_denoiser_remembers_no_earlier_canvas() -> None:
-    context = context_of(([12, 13, 14], [15]))
+    context = context_of(([12, 13, 14], [15], SNIPPETS))
     denoiser = MODEL.denoiser([context], 8)
     denoiser(torch.tensor([[20, 21, 22, 23, 24, 25, 26, 27]]), torch.tensor([8]))
     torch.testing.assert_close(denoiser(CANVAS, torch.tensor([4])), logits(context), rtol=1e-4, atol=1e-4)
 
 
-def test_the_language_and_both_sides_are_seen() -> None:
-    state = [12, 13, 14], [15, 16]
+def test_the_language_both_sides_and_snippets_are_seen() -> None:
+    state: State = [12, 13, 14], [15, 16], []
     here = logits(context_of(state))
     others = [
         logits(context_of(state, "rust")),
-        logits(context_of(([12, 14, 14], [15, 16]))),
-        logits(context_of(([12, 13, 14], [15, 17]))),
-        logits(context_of(([12, 13, 14], [16, 15]))),
+        logits(context_of(([12, 14, 14], [15, 16], []))),
+        logits(context_of(([12, 13, 14], [15, 17], []))),
+        logits(context_of(([12, 13, 14], [16, 15], []))),
+        logits(context_of(([12, 13, 14], [15, 16], SNIPPETS[:1]))),
     ]
     assert all(not torch.allclose(here, other) for other in others)
 
@@ -105,10 +109,20 @@ def test_only_what_is_new_is_encoded() -> None:
     assert context.become([12, 13], [14, 17, 15, 16]) == 2
     assert context.become([12, 18, 14], [15, 16]) == 2
     assert context.become([], []) == 0
+    assert context.become([], [], SNIPPETS[:1]) == 5  # with a begin token
+    assert context.become([], [], SNIPPETS[1::-1]) == 4
+    assert context.become([], [], SNIPPETS[:1]) == 0
+
+
+def test_snippets_beyond_what_a_model_reads_are_left_out() -> None:
+    long = list(range(12, 31)) * 2
+    cut = context_of(([12], [13], [long[: NETWORK.config.snippet_tokens - 1], SNIPPETS[1]]))
+    found = context_of(([12], [13], [long, *SNIPPETS[1:]]))
+    torch.testing.assert_close(logits(found), logits(cut), rtol=1e-4, atol=1e-4)
 
 
 def test_a_context_that_could_not_be_encoded_is_encoded_next_time(monkeypatch: pytest.MonkeyPatch) -> None:
-    context = context_of(([12, 13], [14]))
+    context = context_of(([12, 13], [14], []))
 
     def fail(*_: object) -> None:
         raise MemoryError
@@ -119,7 +133,7 @@ def test_a_context_that_could_not_be_encoded_is_encoded_next_time(monkeypatch: p
             context.become([12, 15, 16], [14])
     assert context.become([12, 15, 16], [14]) == 2
     torch.testing.assert_close(
-        logits(context), logits(context_of(([12, 15, 16], [14]))), rtol=1e-4, atol=1e-4
+        logits(context), logits(context_of(([12, 15, 16], [14], []))), rtol=1e-4, atol=1e-4
     )
 
 

@@ -1,6 +1,7 @@
 """The training pass and the cached passes are the same function."""
 
 import copy
+from collections.abc import Sequence
 
 import pytest
 import torch
@@ -25,12 +26,20 @@ def model() -> StreamsModel:
     return model.eval()
 
 
-def batch_of(tokens: list[int], holes: list[tuple[int, int]], canvases: torch.Tensor) -> Batch:
+SNIPPETS = [[5, 20, 21, 22], [5, 30, 31]]
+
+
+def batch_of(
+    tokens: list[int], holes: list[tuple[int, int]], canvases: torch.Tensor, snippets: Sequence[list[int]] = ()
+) -> Batch:
     length = len(tokens) + 1
+    padded = [snippet + [9] * (6 - len(snippet)) for snippet in [*snippets, []]]
     return Batch(
         before=torch.tensor([[5, *tokens]]),
         after=torch.tensor([[5, *reversed(tokens)]]),
         lengths=torch.tensor([length]),
+        snippets=torch.tensor([padded]),
+        snippet_lengths=torch.tensor([[*map(len, snippets), 0]]),
         canvas=canvases[None],
         targets=canvases[None],
         weights=torch.ones(1, *canvases.shape),
@@ -47,14 +56,27 @@ def training_logits(model: StreamsModel, batch: Batch) -> torch.Tensor:
 
 
 def cached_logits(
-    model: StreamsModel, before: list[int], after: list[int], canvas: torch.Tensor, pieces: int = 1
+    model: StreamsModel,
+    before: list[int],
+    after: list[int],
+    canvas: torch.Tensor,
+    pieces: int = 1,
+    snippets: Sequence[list[int]] = (),
 ) -> torch.Tensor:
-    around = model.assemble([encoded(model, before, after, pieces)], len(canvas))
+    around = model.assemble([encoded(model, before, after, pieces, snippets)], len(canvas))
     return model.denoise(canvas[None], torch.tensor([len(canvas)]), around)[0]
 
 
-def encoded(model: StreamsModel, before: list[int], after: list[int], pieces: int = 1) -> Streams:
-    streams = Streams(model.stream(64), model.stream(64))
+def encoded(
+    model: StreamsModel,
+    before: list[int],
+    after: list[int],
+    pieces: int = 1,
+    snippets: Sequence[list[int]] = (),
+) -> Streams:
+    streams = Streams(model.stream(64), model.stream(64), [model.stream(6) for _ in snippets])
+    for ids, stream in zip(snippets, streams.snippets, strict=True):
+        model.encode(torch.tensor(ids), BEFORE, stream)
     for role, ids in ((BEFORE, before), (AFTER, after)):
         for piece in filter(len, torch.tensor(ids).tensor_split(pieces)):
             model.encode(piece, role, streams[role])
@@ -62,15 +84,18 @@ def encoded(model: StreamsModel, before: list[int], after: list[int], pieces: in
 
 
 @torch.no_grad()
-def test_training_and_cached_inference_give_the_same_logits(model: StreamsModel) -> None:
+@pytest.mark.parametrize("snippets", [[], SNIPPETS], ids=["alone", "with snippets"])
+def test_training_and_cached_inference_give_the_same_logits(
+    model: StreamsModel, snippets: Sequence[list[int]]
+) -> None:
     tokens = torch.randint(6, 50, (TEXT,)).tolist()
     holes = [(0, 3), (7, 7), (9, 14), (18, 20)]
     canvases = torch.randint(0, 50, (len(holes), CANVAS_SIZE))
-    trained = training_logits(model, batch_of(tokens, holes, canvases))
+    trained = training_logits(model, batch_of(tokens, holes, canvases, snippets))
     for (start, end), canvas, expected in zip(holes, canvases, trained, strict=True):
         before, after = [5, *tokens[:start]], [5, *reversed(tokens[end:])]
         for pieces in (1, 3):
-            got = cached_logits(model, before, after, canvas, pieces)
+            got = cached_logits(model, before, after, canvas, pieces, snippets)
             torch.testing.assert_close(got, expected, rtol=1e-4, atol=1e-4)
 
 
@@ -112,7 +137,7 @@ def test_a_stream_cut_and_grown_again_equals_a_fresh_one(model: StreamsModel) ->
 
 
 @torch.no_grad()
-def test_the_canvas_sees_both_streams_and_itself(model: StreamsModel) -> None:
+def test_the_canvas_sees_the_streams_and_itself(model: StreamsModel) -> None:
     canvas = torch.randint(0, 50, (CANVAS_SIZE,))
     logits = cached_logits(model, [5, 9, 9], [5, 8, 8], canvas)
     other = canvas.clone()
@@ -121,6 +146,7 @@ def test_the_canvas_sees_both_streams_and_itself(model: StreamsModel) -> None:
         cached_logits(model, [5, 10, 9], [5, 8, 8], canvas),
         cached_logits(model, [5, 9, 9], [5, 7, 8], canvas),
         cached_logits(model, [5, 9, 9], [5, 8, 8], other),
+        cached_logits(model, [5, 9, 9], [5, 8, 8], canvas, snippets=SNIPPETS[:1]),
     ]
     assert all(not torch.allclose(logits[0], each[0]) for each in changed)
 

@@ -2,18 +2,19 @@
 
 import pytest
 import torch
-from tiny_model import SOURCE, tiny_model, tiny_tokenizer
+from msgspec import structs
+from tiny_model import RELATED_FILES, tiny_model, tiny_tokenizer
 from torch.nn.attention import flex_attention
 
 from dllm_lsp.training import losses as losses_module
 from dllm_lsp.training.batches import Batch, BatchConfig, Batches
-from dllm_lsp.training.files import SourceFile
 from dllm_lsp.training.flex import FlexTrainingAttention
 from dllm_lsp.training.losses import losses
+from dllm_lsp.training.snippets import SnippetTable
 
-FILES = [SourceFile("a.py", "python", SOURCE), SourceFile("b.py", "python", "x = 1\n")]
 MODEL = tiny_model()
 CONFIG = BatchConfig(documents=3, tokens=50, holes=4, canvas=MODEL.config.reach)
+RELATED = structs.replace(CONFIG, snippets=2, snippet_tokens=20, with_snippets=1.0)
 
 
 def learned(batch: Batch) -> tuple[torch.Tensor, list[torch.Tensor]]:
@@ -27,14 +28,19 @@ def learned(batch: Batch) -> tuple[torch.Tensor, list[torch.Tensor]]:
 
 
 def is_telling(batch: Batch) -> bool:
-    """Whether there are holes, places without one, and documents of several lengths."""
+    """Whether there are holes, places without one, documents of several lengths, with and without snippets."""
     holes = batch.canvas_lengths > 0
-    return bool(holes.sum() > 3) and not bool(holes.all()) and len(set(batch.lengths.tolist())) > 1
+    snippets = batch.snippet_lengths > 0
+    is_mixed = snippets.numel() == 0 or bool(snippets.any() and not snippets.any(1).all())
+    return bool(holes.sum() > 3 and not holes.all()) and len(set(batch.lengths.tolist())) > 1 and is_mixed
 
 
 @pytest.mark.filterwarnings("ignore:.*flex_attention called without torch.compile")
-def test_losses_and_gradients_are_those_of_the_attention_on_a_cpu(monkeypatch: pytest.MonkeyPatch) -> None:
-    batches = Batches(FILES, tiny_tokenizer(), CONFIG, seed=0)
+@pytest.mark.parametrize("config", [CONFIG, RELATED], ids=["alone", "with snippets"])
+def test_losses_and_gradients_are_those_of_the_attention_on_a_cpu(
+    monkeypatch: pytest.MonkeyPatch, config: BatchConfig
+) -> None:
+    batches = Batches(RELATED_FILES, tiny_tokenizer(), config, 0, SnippetTable.build(RELATED_FILES))
     batch = next(b for b in map(batches.__getitem__, range(200)) if is_telling(b))
     expected, wanted = learned(batch)
     # PyTorch refuses gradients on a CPU, since no kernel is fast there; the plain formula that stands in has them.

@@ -9,7 +9,7 @@ from tiny_model import SOURCE, tiny_tokenizer
 
 from dllm_lsp.models.streams import StreamsModel
 from dllm_lsp.training import trainer as trainer_module
-from dllm_lsp.training.batches import BatchConfig
+from dllm_lsp.training.batches import BatchConfig, Batches
 from dllm_lsp.training.config import PRESETS, TrainingConfig
 from dllm_lsp.training.files import SourceFile
 from dllm_lsp.training.losses import Losses
@@ -27,12 +27,14 @@ CONFIG: TrainingConfig = structs.replace(
 )
 
 
+def batches() -> Batches:
+    return Batches(FILES, tiny_tokenizer(), CONFIG.batch, CONFIG.seed)
+
+
 def run(folder: Path, monkeypatch: pytest.MonkeyPatch, stop_at: int | None = None) -> Trainer:
     folder.mkdir(exist_ok=True)
     monkeypatch.setattr(trainer_module, "time", Clock(stop_at))
-    trainer = Trainer(
-        folder, CONFIG, tiny_tokenizer(), train=FILES, heldout=FILES, device=torch.device("cpu")
-    )
+    trainer = Trainer(folder, CONFIG, train=batches(), heldout=batches(), device=torch.device("cpu"))
     trainer.train()
     return trainer
 
@@ -68,9 +70,7 @@ def test_losses_are_logged(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> N
 
 
 def test_the_rate_rises_stays_and_falls_to_zero_with_the_budget(tmp_path: Path) -> None:
-    trainer = Trainer(
-        tmp_path, CONFIG, tiny_tokenizer(), train=FILES, heldout=FILES, device=torch.device("cpu")
-    )
+    trainer = Trainer(tmp_path, CONFIG, train=batches(), heldout=batches(), device=torch.device("cpu"))
     rates = []
     for step in range(SECONDS + 1):
         trainer.step, trainer.elapsed = step, float(step)
@@ -91,9 +91,7 @@ def test_the_best_weights_are_kept_and_not_the_last(tmp_path: Path, monkeypatch:
     monkeypatch.setattr(Trainer, "_heldout", lambda self: Losses(*torch.ones(2), torch.tensor(next(heldout))))
     config = structs.replace(CONFIG, keep_best=True)
     monkeypatch.setattr(trainer_module, "time", Clock())
-    trainer = Trainer(
-        tmp_path, config, tiny_tokenizer(), train=FILES, heldout=FILES, device=torch.device("cpu")
-    )
+    trainer = Trainer(tmp_path, config, train=batches(), heldout=batches(), device=torch.device("cpu"))
     trainer.train()
     weights, at = read_tensors(tmp_path / "best.safetensors", torch.device("cpu"))
     assert (at["step"], trainer.best) == (4, 3.0)
@@ -107,9 +105,8 @@ def test_a_run_begins_with_the_weights_it_is_given(tmp_path: Path) -> None:
     trainer = Trainer(
         tmp_path,
         CONFIG,
-        tiny_tokenizer(),
-        train=FILES,
-        heldout=FILES,
+        train=batches(),
+        heldout=batches(),
         device=torch.device("cpu"),
         model=given,
     )
@@ -117,9 +114,7 @@ def test_a_run_begins_with_the_weights_it_is_given(tmp_path: Path) -> None:
 
 
 def test_who_asks_twice_is_not_kept_waiting(tmp_path: Path) -> None:
-    trainer = Trainer(
-        tmp_path, CONFIG, tiny_tokenizer(), train=FILES, heldout=FILES, device=torch.device("cpu")
-    )
+    trainer = Trainer(tmp_path, CONFIG, train=batches(), heldout=batches(), device=torch.device("cpu"))
     trainer._stop(signal.SIGINT, None)
     with pytest.raises(KeyboardInterrupt):
         trainer._stop(signal.SIGINT, None)

@@ -21,6 +21,7 @@ class FakeEngine:
         self.model = f"fake {os.getpid()}"
         self.device = device
         self.before = 4000
+        self.snippets = 0
         self.after = 1000
 
     def infill(self, request: Infill) -> Generator[Draft, None, Infilled]:
