@@ -62,8 +62,11 @@ class BidirectionalContext:
         """The memory that the tokens take."""
         return 8 * sum(map(len, self.sides))
 
-    def become(self, before: list[int], after: list[int]) -> int:
-        """Hold the code on both sides of a hole, in reading order; return how many tokens the first pass encodes."""
+    def become(self, before: list[int], after: list[int], snippets: Sequence[list[int]] = ()) -> int:
+        """Hold the code on both sides of a hole, in reading order; return how many tokens the first pass encodes.
+
+        These models were not trained to read snippets, which are left out.
+        """
         self.sides = Sides([*self._begin, *before], [*after, *self._end])
         return sum(map(len, self.sides))
 
@@ -97,7 +100,7 @@ class BidirectionalDenoiser:
         self._lead = torch.tensor(leads, device=device)[:, None]
         self._tail = torch.tensor([len(row) for row in rows], device=device)[:, None] - self._lead
         self._after = torch.tensor([len(after) for _, after in sides], device=device)[:, None]
-        self._lengths = torch.zeros_like(self._tail)
+        self._lengths = torch.zeros_like(self._tail[:, 0])
         self._encoded, self._latest, self._age = list[int](), list[int](), 0
 
     def __call__(self, ids: Tensor, lengths: Tensor) -> Tensor:
@@ -108,16 +111,18 @@ class BidirectionalDenoiser:
         assert ids.shape[1] <= self._canvas, "a canvas larger than the denoiser was made for"
         cells = self._tail + self._lead + torch.arange(ids.shape[1], device=ids.device)
         self._ids.scatter_(1, cells, ids)
-        if self._is_stale(now := lengths.tolist()):
+        # The same tensor holds the same lengths; to read them would wait for the device.
+        now = self._latest if lengths is self._lengths else lengths.tolist()
+        if self._is_stale(now):
             run: Callable[..., Tensor] = self._room.run
             columns = torch.arange(self._longest + ids.shape[1], device=ids.device).expand(len(ids), -1)
         else:
             run = self._room.captured
             columns = self._tail + torch.arange(self._rounded(self._shift + ids.shape[1]), device=ids.device)
             if now != self._latest:
-                self._move_after(lengths[:, None] - self._lengths)
-        self._lengths, self._latest = lengths[:, None], now
-        seen = (self._tail + self._lead + self._lengths)[:, 0]
+                self._move_after((lengths - self._lengths)[:, None])
+        self._lengths, self._latest = lengths, now
+        seen = (self._tail + self._lead)[:, 0] + lengths
         wanted = torch.maximum(cells - self._shift, self._tail) - columns[:, :1]
         wanted = F.pad(wanted, (0, self._rounded(ids.shape[1]) - ids.shape[1]))
         logits = run(self._ids.gather(1, columns), self._positions(columns), columns, seen, wanted)
@@ -139,7 +144,7 @@ class BidirectionalDenoiser:
     def _positions(self, columns: Tensor) -> Tensor:
         """Return the positions in the text of what lies in columns [rows, n]."""
         behind = torch.where(
-            columns < self._tail, columns + self._lead + self._lengths, columns - self._after
+            columns < self._tail, columns + self._lead + self._lengths[:, None], columns - self._after
         )
         return columns.where(columns < self._tail - self._after, behind)
 
@@ -172,6 +177,7 @@ class BidirectionalInfilling:
         context = min(CONTEXT, family.positions - self.canvas) - 2  # the tokens around the whole text
         self.before = context * 2 // 3
         self.after = context - self.before
+        self.snippets = 0
 
     def context(self, language: str) -> BidirectionalContext:
         """Return the empty context of a document; these models are not told its language."""

@@ -164,6 +164,15 @@ def test_everything_is_encoded_again_when_a_canvas_changed_its_length_much(width
     assert widths == [20, 8, 7, 16, 5, 12]
 
 
+def test_lengths_that_stay_are_read_from_the_device_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    denoiser = denoiser_between(infilling("LLaDA", SELDOM), [([1] * 6, [2] * 4)])
+    (ids, lengths), read = padded([[3] * 5]), []
+    monkeypatch.setattr(Tensor, "tolist", lambda tensor: read.append(tensor) or [5])
+    for _ in range(3):
+        denoiser(ids, lengths)
+    assert [tensor is lengths for tensor in read] == [True]
+
+
 def test_a_fresh_encoding_sees_the_canvas_as_it_is() -> None:
     sides = [([1, 2, 3, 4], [5, 6, 7])]
     denoiser = denoiser_between(infilling("Dream", Refresh(every=2)), sides)
