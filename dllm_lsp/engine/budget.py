@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 
 class Budget:
-    """Counts passes and watches the clock from the moment it is made. Passes are below 1 only to be taken as 1."""
+    """Counts passes and watches the clock from the moment it is made."""
 
     def __init__(self, passes: int, milliseconds: float, clock: Callable[[], float] = time.monotonic) -> None:
         self._passes, self._milliseconds, self._clock = passes, milliseconds, clock
@@ -26,7 +26,7 @@ class Budget:
     def is_spent(self) -> bool:
         """Whether no other pass fits: none is left, or one as long as the mean so far would end too late."""
         mean = 1000 * (self._clock() - self._ready) / max(1, self.spent)
-        return self.spent >= self._passes or self.milliseconds + mean > self._milliseconds
+        return self.spent >= self._passes or self.milliseconds + mean >= self._milliseconds
 
     @property
     def milliseconds(self) -> float:

@@ -64,11 +64,13 @@ class Engine:
         """Fill the hole, yielding after every denoising step; closing the generator cancels.
 
         The document's name only says what the cache may hold already; the answer does not depend on it. `effort` is
-        for those who measure; else it is the request's. Raises MemoryError where the device's memory does not hold
-        a single canvas.
+        for those who measure; else it is the request's. Limits that leave room for no token or no pass give an empty
+        answer. Raises MemoryError where the device's memory does not hold a single canvas.
         """
         limits, effort = request.limits, effort or EFFORTS[request.limits.effort]
         budget = Budget(min(limits.passes, effort.passes), limits.milliseconds)
+        if limits.tokens < 1 or budget.is_spent:
+            return Infilled(id=request.id, pieces=(), end=0.0, steps=0, passes=0, encoded=0, milliseconds=0.0)
         for batch in BATCHES:
             try:
                 return (yield from self._infill(request, effort.within(batch), budget))
@@ -84,7 +86,7 @@ class Engine:
         before, stem = self._tokenizer.healed(hole.before)
         snippets = [self._tokenizer.encode(text) for text in hole.snippets[: self.snippets]]
         encoded = context.become(_near_end(before, self._model.before), self._after(hole), snippets)
-        size = min(max(limits.tokens, 1), self._model.canvas)
+        size = min(limits.tokens, self._model.canvas)
         steps = 0
         canvases = infill(
             self._model,
