@@ -8,7 +8,7 @@ from __future__ import annotations
 import math
 import re
 from collections import defaultdict
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Sequence
 from itertools import islice
 from typing import NamedTuple
 
@@ -26,11 +26,12 @@ _DAMPING = 0.3  # exponent of a snippet's number of names; 0 prefers long snippe
 
 
 class Snippet(NamedTuple):
-    """Lines of a file, from the zero-based number `line` on, with their line feeds."""
+    """Lines of a file, from the zero-based number `line` on, with their line feeds; and the names in them."""
 
     path: str
     line: int
     text: str
+    names: frozenset[str]
 
 
 def names(text: str) -> frozenset[str]:
@@ -41,7 +42,8 @@ def names(text: str) -> frozenset[str]:
 def cut(path: str, text: str) -> list[Snippet]:
     """The whole file as snippets, every one of LINES lines but the last."""
     lines: list[str] = _LINE.findall(text)
-    return [Snippet(path, n, "".join(lines[n : n + LINES])) for n in range(0, len(lines), LINES)]
+    texts = ["".join(lines[n : n + LINES]) for n in range(0, len(lines), LINES)]
+    return [Snippet(path, n * LINES, text, names(text)) for n, text in enumerate(texts)]
 
 
 def neighbors(path: str, text: str, paths: Collection[str]) -> frozenset[str]:
@@ -55,38 +57,33 @@ def neighbors(path: str, text: str, paths: Collection[str]) -> frozenset[str]:
 
 
 class Index:
-    """The snippets of a project's files, by the names in them. To be made anew when the files change."""
+    """Snippets by the names in them; to be made anew when the files change."""
 
-    def __init__(self, files: Mapping[str, str]) -> None:
-        """Cut `files`, texts by path, into snippets."""
-        self.snippets = [snippet for path, text in files.items() for snippet in cut(path, text)]
-        self._damping: list[float] = []
+    def __init__(self, snippets: Sequence[Snippet]) -> None:
+        self.snippets = snippets
+        self._damping = [(len(snippet.names) + 10) ** -_DAMPING for snippet in snippets]
         self._holders: defaultdict[str, list[int]] = defaultdict(list)
-        for number, snippet in enumerate(self.snippets):
-            found = names(snippet.text)
-            self._damping.append((len(found) + 10) ** -_DAMPING)
-            for name in found:
+        for number, snippet in enumerate(snippets):
+            for name in snippet.names:
                 self._holders[name].append(number)
 
-    def related(self, text: str, path: str, seen: range, among: Collection[str], count: int) -> list[int]:
-        """The numbers of at most `count` snippets related to `text`, best first; ties in the order of the files.
+    def related(self, wanted: Collection[str], path: str, seen: range, count: int) -> list[int]:
+        """The numbers of at most `count` snippets with names that are `wanted`, best first; ties in their order.
 
-        `text` is the code around the cursor in the file `path` and `seen` its line numbers there: no snippet of
-        that file overlaps them. Only files `among` those given are looked at. Score: the sum, over the names that
-        both hold, of the logarithm of their rarity (inverse document frequency), damped by the snippet's size.
+        The wanted names stand around the cursor in the file `path`, and `seen` are its line numbers that the model
+        sees anyway: no snippet of that file overlaps them. Score: the sum, over the shared names, of the logarithm of
+        their rarity (inverse document frequency), damped by the snippet's size.
         """
         scores: defaultdict[int, float] = defaultdict(float)
-        for name in sorted(names(text)):  # sorted, since the order of a sum of floats changes it
+        for name in sorted(wanted):  # sorted, since the order of a sum of floats changes it
             holders = self._holders.get(name, ())
             if 0 < len(holders) <= max(_FEW, _COMMON * len(self.snippets)):
                 rarity = math.log(1 + len(self.snippets) / len(holders))
                 for number in holders:
                     scores[number] += rarity * self._damping[number]
         ranked = sorted(scores, key=lambda number: (-scores[number], number))
-        return list(islice((n for n in ranked if self._is_free(n, path, seen, among)), count))
+        return list(islice((n for n in ranked if self._is_unseen(n, path, seen)), count))
 
-    def _is_free(self, number: int, path: str, seen: range, among: Collection[str]) -> bool:
+    def _is_unseen(self, number: int, path: str, seen: range) -> bool:
         snippet = self.snippets[number]
-        if snippet.path == path and snippet.line < seen.stop and seen.start < snippet.line + LINES:
-            return False
-        return snippet.path in among
+        return snippet.path != path or snippet.line >= seen.stop or seen.start >= snippet.line + LINES

@@ -10,7 +10,6 @@ from typing import NamedTuple, TypeVar
 
 from msgspec import structs
 
-from dllm_lsp.context.window import hole_at
 from dllm_lsp.engine.engine import Engine
 from dllm_lsp.evaluation.case import Case
 from dllm_lsp.evaluation.sandbox import passes
@@ -19,7 +18,7 @@ from dllm_lsp.suggest.candidate import first_line
 from dllm_lsp.suggest.finish import finish
 from dllm_lsp.suggest.suggestion import Suggestion
 from dllm_lsp.text.snapshot import Snapshot
-from dllm_lsp.worker.messages import Infill, Infilled, Limits
+from dllm_lsp.worker.messages import Hole, Infill, Infilled, Limits
 
 _Value = TypeVar("_Value")
 
@@ -77,7 +76,8 @@ class Writer(NamedTuple):
         tokens = true_tokens if length_given else longest
         limits = structs.replace(limits, tokens=tokens, exact=length_given)
         began = time.perf_counter()
-        infilled, suggestion = suggest(self.engine, case.snapshot, limits)
+        hole = case.hole(self.engine.before, self.engine.after, self.engine.snippets)
+        infilled, suggestion = suggest(self.engine, case.snapshot, hole, limits)
         milliseconds = 1000 * (time.perf_counter() - began)
         text: str | None = infilled.text
         pieces = infilled.pieces
@@ -104,9 +104,10 @@ def _passed(case: Case, text: str) -> bool | None:
     return passes((case.before + text + case.after, *case.program)) if case.program else None
 
 
-def suggest(engine: Engine, snapshot: Snapshot, limits: Limits) -> tuple[Infilled, Suggestion | None]:
-    """Return what an engine in this process writes at the cursor, and what of it would be shown."""
-    hole = hole_at(snapshot, engine.before, engine.after)
+def suggest(
+    engine: Engine, snapshot: Snapshot, hole: Hole, limits: Limits
+) -> tuple[Infilled, Suggestion | None]:
+    """Return what an engine in this process writes into the hole at the cursor, and what of it would be shown."""
     request = Infill(id=0, document=snapshot.uri, method="evaluate", hole=hole, limits=limits)
     infilled = _returned(engine.infill(request))
     return infilled, finish(snapshot, infilled, EVERYTHING)

@@ -7,8 +7,13 @@ from dataclasses import dataclass
 from itertools import islice
 from typing import Literal, TypeVar
 
+from msgspec import structs
+
+from dllm_lsp.context.project import Project
+from dllm_lsp.context.window import hole_at
 from dllm_lsp.text.document import split_lines
 from dllm_lsp.text.snapshot import Snapshot
+from dllm_lsp.worker.messages import Hole
 
 Half = Literal["even", "odd", "all"]
 """Cases by their index from 0: what is chosen on one half is reported on the other."""
@@ -21,7 +26,8 @@ class Case:
     """A hole between `before` and `after`, both with line feeds for line ends, where `truth` stood.
 
     The answer is `one_line`, as an editor would show it, or everything that the engine writes. `program` are sources to
-    run behind the document: the answer is right if they pass; there may be none.
+    run behind the document: the answer is right if they pass; there may be none. The document is the file `path` of
+    `project`, if it belongs to one.
     """
 
     name: str
@@ -32,6 +38,17 @@ class Case:
     language: str = "python"
     one_line: bool = True
     program: tuple[str, ...] = ()
+    project: Project | None = None
+    path: str = ""
+
+    def hole(self, before: int, after: int, snippets: int) -> Hole:
+        """Return the hole with so many characters of code on both sides, and related snippets without the truth."""
+        hole = hole_at(self.snapshot, before, after)
+        if self.project is None:
+            return hole
+        hidden = self.truth.count("\n")
+        related = self.project.related(self.path, self.snapshot, hole, snippets, hidden)
+        return structs.replace(hole, snippets=related)
 
     @property
     def snapshot(self) -> Snapshot:

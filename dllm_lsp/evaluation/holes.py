@@ -5,12 +5,14 @@ from __future__ import annotations
 import ast
 import random
 import warnings
+from collections import defaultdict
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import accumulate
 from typing import NamedTuple
 
+from dllm_lsp.context.project import Project
 from dllm_lsp.evaluation.case import Case
 from dllm_lsp.text.document import split_lines
 from dllm_lsp.training.files import SourceFile
@@ -29,9 +31,10 @@ class Span(NamedTuple):
 
 @dataclass(frozen=True)
 class Source:
-    """A file with what holes are cut by."""
+    """A file of a project, with what holes are cut by."""
 
     file: SourceFile
+    project: Project
 
     @cached_property
     def lines(self) -> list[Span]:
@@ -118,7 +121,9 @@ def cut_holes(files: Sequence[SourceFile], seed: int, kinds: Sequence[str] = KIN
     ValueError when the files offer no such hole.
     """
     rng = random.Random(seed)
-    sources = [source for source in map(Source, files) if source.lines]
+    projects = _projects(files)
+    sources = [Source(file, projects[file.package]) for file in files]
+    sources = [source for source in sources if source.lines]
     sizes = [len(source.lines) for source in sources]
     failures = 0
     while failures < _MOST_FAILURES:
@@ -129,11 +134,20 @@ def cut_holes(files: Sequence[SourceFile], seed: int, kinds: Sequence[str] = KIN
             failures += 1
             continue
         failures = 0
-        yield _case(source.file, kind, span)
+        yield _case(source, kind, span)
     raise ValueError(f"no hole of the kinds {', '.join(kinds)} was found in the code")
 
 
-def _case(file: SourceFile, kind: str, span: Span) -> Case:
+def _projects(files: Sequence[SourceFile]) -> dict[str, Project]:
+    """Return each package's files as a project; those of no package are taken to belong together."""
+    texts: defaultdict[str, dict[str, str]] = defaultdict(dict)
+    for file in files:
+        texts[file.package][file.path_in_package] = file.text
+    return {package: Project(each) for package, each in texts.items()}
+
+
+def _case(source: Source, kind: str, span: Span) -> Case:
+    file = source.file
     before, after = file.text[: span.start], file.text[span.end :]
     row, column = before.count("\n") + 1, span.start - before.rfind("\n")
     if not after.partition("\n")[0].strip():
@@ -146,4 +160,6 @@ def _case(file: SourceFile, kind: str, span: Span) -> Case:
         after=after,
         language=file.language,
         one_line=kind != "block",
+        project=source.project,
+        path=file.path_in_package,
     )

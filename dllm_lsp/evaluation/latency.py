@@ -9,6 +9,7 @@ import time
 from collections.abc import Sequence
 from typing import NamedTuple
 
+from dllm_lsp.context.window import hole_at
 from dllm_lsp.engine.engine import Engine
 from dllm_lsp.evaluation.answers import suggest
 from dllm_lsp.evaluation.keystrokes import OpenFile, moved
@@ -73,7 +74,9 @@ class Typist:
         began = time.perf_counter()
         self._document.replace(self._cursor, self._cursor, key)
         self._cursor = moved(self._cursor, key)
-        infilled, _ = suggest(self._engine, self._document.snapshot(self._cursor), self._limits)
+        snapshot = self._document.snapshot(self._cursor)
+        hole = hole_at(snapshot, self._engine.before, self._engine.after)
+        infilled, _ = suggest(self._engine, snapshot, hole, self._limits)
         self.milliseconds.append(1000 * (time.perf_counter() - began))
         self.passes.append(infilled.passes)
 

@@ -21,7 +21,6 @@ import numpy as np
 import torch
 from tqdm import tqdm
 
-from dllm_lsp.context.window import hole_at
 from dllm_lsp.engine.budget import Budget
 from dllm_lsp.engine.canvas import Canvas
 from dllm_lsp.engine.denoising import denoise
@@ -146,7 +145,7 @@ def difficulty_table(trials: Sequence[Trial]) -> str:
 def _trials(engine: Engine, places: Sequence[Case]) -> dict[str, list[Trial]]:
     trials: dict[str, list[Trial]] = {name: [] for name in WAYS}
     for case in tqdm(places, unit="hole"):
-        hole = hole_at(case.snapshot, engine.before, engine.after)
+        hole = case.hole(engine.before, engine.after, engine.snippets)
         request = Infill(id=0, document="", method="measure", hole=hole, limits=UNHURRIED)
         _filled(engine, request, EFFORTS["instant"])  # encodes the context
         for name, effort in WAYS.items():

@@ -171,7 +171,8 @@ class TrainingAttention:
             return query
         heads = query.shape[1]
         apart = [x.unflatten(2, (self.snippets, -1)).flatten(1, 2) for x in (query, key, value)]
-        return causal_attention(*apart).unflatten(1, (heads, -1)).flatten(2, 3)
+        mixed: Tensor = causal_attention(*apart).unflatten(1, (heads, -1)).flatten(2, 3)
+        return mixed
 
     def _canvases(
         self, query: Tensor, keys: Sequence[Tensor], canvas_key: Tensor, values: Sequence[Tensor]

@@ -19,6 +19,10 @@ FILES = {
 }
 
 
+def index_of(files):
+    return Index([snippet for path, text in files.items() for snippet in cut(path, text)])
+
+
 def paths_of(index, numbers):
     return [index.snippets[number].path for number in numbers]
 
@@ -43,37 +47,34 @@ def test_names_are_words_that_do_not_begin_with_a_digit():
 
 
 def test_the_snippet_with_the_rare_names_comes_first():
-    index = Index(FILES)
-    found = index.related("total = apply_discount(voucher_code)", "shop/cart.py", range(5), FILES, 3)
+    index = index_of(FILES)
+    found = index.related(["apply_discount", "voucher_code"], "shop/cart.py", range(5), 3)
     assert paths_of(index, found) == ["shop/discount.py", "far/away.py"]
 
 
 def test_a_name_that_is_everywhere_tells_nothing():
-    few = Index({path: text for path, text in FILES.items() if text is not FILLER})
-    assert few.related("value", "shop/cart.py", range(5), FILES, 3)
-    many = Index({f"{n}.py": function(f"f{n}", "shared") for n in range(60)})
-    assert many.related("shared", "0.py", range(5), many_paths(many), 3) == []
+    few = index_of({path: text for path, text in FILES.items() if text is not FILLER})
+    assert few.related(["value"], "shop/cart.py", range(5), 3)
+    many = index_of({f"{n}.py": function(f"f{n}", "shared") for n in range(60)})
+    assert many.related(["shared"], "0.py", range(5), 3) == []
 
 
-def many_paths(index):
-    return {snippet.path for snippet in index.snippets}
-
-
-def test_only_the_given_files_are_looked_at_and_no_more_than_asked_for():
-    index = Index(FILES)
-    assert paths_of(index, index.related("voucher_code", "x.py", range(0), {"far/away.py"}, 3)) == [
-        "far/away.py"
+def test_no_more_than_asked_for():
+    index = index_of(FILES)
+    assert paths_of(index, index.related(["voucher_code"], "x.py", range(0), 3)) == [
+        "shop/discount.py",
+        "far/away.py",
     ]
-    assert len(index.related("voucher_code", "x.py", range(0), FILES, 1)) == 1
+    assert len(index.related(["voucher_code"], "x.py", range(0), 1)) == 1
 
 
 def test_what_is_seen_is_not_shown_again_but_the_rest_of_the_file_is():
     lines = "".join(f"first_name_{n} = second_name_{n}\n" for n in range(3 * LINES))
-    index = Index({"a.py": lines})
-    text = " ".join(f"first_name_{n}" for n in range(3 * LINES))
-    found = index.related(text, "a.py", range(LINES - 1, LINES + 1), {"a.py"}, 9)
+    index = index_of({"a.py": lines})
+    wanted = [f"first_name_{n}" for n in range(3 * LINES)]
+    found = index.related(wanted, "a.py", range(LINES - 1, LINES + 1), 9)
     assert [index.snippets[number].line for number in found] == [2 * LINES]
-    assert len(index.related(text, "b.py", range(0, 9), {"a.py"}, 9)) == 3
+    assert len(index.related(wanted, "b.py", range(0, 9), 9)) == 3
 
 
 def test_neighbors_are_the_file_its_imports_and_its_folder():

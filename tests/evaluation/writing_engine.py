@@ -11,6 +11,7 @@ class WritingEngine:
     """Writes `text(hole)`, a word a token, in one step; remembers what it was asked."""
 
     before = after = 1000
+    snippets = 2
     canvas = 24
     model, device = "writing", "cpu"
 
