@@ -35,7 +35,7 @@ QWEN_CONFIG: dict[str, Any] = {
     "num_key_value_heads": 2,
     "hidden_act": "silu",
     "max_position_embeddings": 4096,
-    "rms_norm_eps": 1e-6,
+    "rms_norm_eps": 1e-2,  # larger than in any real one, so that it matters
     "rope_theta": 1_000_000.0,
     "rope_scaling": None,
     "use_sliding_window": False,
@@ -206,7 +206,7 @@ def write_llada(
             "n_heads": 4,
             "n_kv_heads": 4,
             "n_layers": layers,
-            "rms_norm_eps": 1e-05,
+            "rms_norm_eps": 1e-2,  # larger than in any real one, so that it matters
             "rope_theta": 500000.0,
             "vocab_size": VOCABULARY,
             "weight_tying": False,
@@ -220,7 +220,7 @@ def write_llada(
         whole=True,
     )
     rope = {"rope_type": "default", "rope_theta": 500000.0}
-    model = llama(num_hidden_layers=layers, num_key_value_heads=4, rms_norm_eps=1e-5, rope_parameters=rope)
+    model = llama(num_hidden_layers=layers, num_key_value_heads=4, rope_parameters=rope)
     write_weights(folder, {llada_name(k): v for k, v in model.state_dict().items()}, dtype, shards)
     return model
 

@@ -72,6 +72,25 @@ def test_any_context_is_filled(before: str, after: str, language: str) -> None:
     assert 0 <= infilled.end <= 1
 
 
+class Watched(StreamsInfilling):
+    """Keeps the context that it was asked for last."""
+
+    def context(self, language: str) -> StreamsContext:
+        self.latest = super().context(language)
+        return self.latest
+
+
+def test_of_a_long_context_the_near_ends_are_seen() -> None:
+    model = Watched(tiny_model(), tiny_tokenizer())
+    hole = Hole(before=SOURCE * 9, after=SOURCE * 9, language="python")
+    fill(hole, engine=Engine(model, tiny_tokenizer(), "tiny", CPU))
+    near = tiny_tokenizer().encode(SOURCE)
+    assert SOURCE.endswith("\n"), "no word is cut"
+    assert len(near) * 9 > model.before + model.after
+    assert model.latest.last == near[-1]
+    assert model.latest.behind(8) == near[:8]
+
+
 @pytest.mark.parametrize("effort", EFFORTS)
 @pytest.mark.parametrize("tokens", [1, 5, 10**9])
 @pytest.mark.parametrize(("passes", "milliseconds"), [(1, math.inf), (3, 5.0), (10**9, math.inf)])

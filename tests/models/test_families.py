@@ -12,11 +12,13 @@ from safetensors.torch import load_file, save_file
 from tiny_checkpoints import (
     ORDINARY,
     change_json,
+    llama,
     write_a2d,
     write_dream,
     write_json,
     write_llada,
     write_open_dcoder,
+    write_weights,
 )
 from torch import Tensor, nn
 
@@ -103,6 +105,40 @@ def test_open_dcoder_is_a_qwen2_with_a_mask(tmp_path: Path) -> None:
     found = family(tmp_path)
     assert (found.name, found.shifted, found.mask) == ("Open-dCoder", True, ORDINARY + 3)
     assert (found.begin, found.end, found.transformer.tied) == (None, None, True)
+
+
+def write_a2d_llama(folder: Path, **options: Any) -> nn.Module:
+    write_a2d(folder)
+    change_json(folder / "config.json", lambda config: config.pop("head_dim"))
+    network = llama()
+    write_weights(folder, network.state_dict(), shards=1, **options)
+    return network
+
+
+@pytest.mark.parametrize(
+    ("write", "model_type", "architecture", "name", "shifted"),
+    [
+        (write_a2d, "qwen3", "Qwen3ForCausalLM", "Open-dCoder (Qwen3)", True),
+        (write_open_dcoder, "a2d-qwen2", "A2DQwen2LMHeadModel", "A2D (Qwen2)", False),
+        (write_a2d_llama, "a2d-llama", "A2DLlamaLMHeadModel", "A2D (Llama)", False),
+    ],
+)
+def test_a_family_on_another_backbone(
+    tmp_path: Path,
+    write: Callable[..., nn.Module],
+    model_type: str,
+    architecture: str,
+    name: str,
+    shifted: bool,
+) -> None:
+    reference = write(tmp_path, dtype=torch.float32)
+    change_json(
+        tmp_path / "config.json", lambda c: c.update(model_type=model_type, architectures=[architecture])
+    )
+    model, ids = load(tmp_path), torch.arange(24).view(2, 12) * 13
+    assert (model.family.name, model.family.shifted) == (name, shifted)
+    expected = reference(ids, attention_mask=torch.zeros(1, 1, 12, 12)).logits
+    torch.testing.assert_close(logits(model, ids), expected, rtol=1e-4, atol=1e-4)
 
 
 @pytest.mark.parametrize("shifted", [True, False])

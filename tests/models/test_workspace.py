@@ -33,7 +33,8 @@ def test_who_comes_later_gets_the_room_of_who_has_gone() -> None:
     gc.collect()
     assert workspace.lend(User(), 1, 9) is not room
     assert workspace.lend(User(), 2, 8) is not room
-    assert workspace.lend(User(), 1, 8) is room
+    assert workspace.lend(successor := User(), 1, 8) is room
+    assert workspace.lend(User(), 1, 8) is not room, f"{successor} still needs it"
 
 
 def test_what_was_left_in_a_room_makes_no_difference() -> None:
