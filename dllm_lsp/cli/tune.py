@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import shutil
 import time
-from collections.abc import Sequence
 from itertools import islice
 from pathlib import Path
 
@@ -18,9 +17,8 @@ from dllm_lsp.engine.calibration import read_calibration, write_calibration
 from dllm_lsp.evaluation.answers import Writer
 from dllm_lsp.evaluation.holes import cut_holes
 from dllm_lsp.settings import Settings
-from dllm_lsp.training.files import SourceFile
 from dllm_lsp.training.progress import progress
-from dllm_lsp.training.repository import read_repository, split
+from dllm_lsp.training.repository import Split, read_repository, split
 from dllm_lsp.training.tuning import RESULT, Base, Outcome, Score, fine_tune
 from dllm_lsp.worker import identity, tuned
 
@@ -63,7 +61,7 @@ def _in_home(home: Path, repository: Path, seconds: float, settings: Settings) -
     print(f"{len(files.train)} files to learn from, {len(files.heldout)} held out to measure.", flush=True)
 
     def measure(model: Path, places: int | None) -> Score:
-        return _measured(model, files.heldout, places, _MEASURING_SHARE * seconds)
+        return _measured(model, files, places, _MEASURING_SHARE * seconds)
 
     outcome = fine_tune(home, base, files, seconds, measure)
     print(f"Rest of the line exactly right, at {outcome.before.places} places in the held-out files:")
@@ -102,14 +100,15 @@ def _record(outcome: Outcome, after: Score, repository: Path, settings: Settings
     )
 
 
-def _measured(model: Path, files: Sequence[SourceFile], places: int | None, seconds: float) -> Score:
+def _measured(model: Path, files: Split, places: int | None, seconds: float) -> Score:
     """Return how often the rest of a line is exactly right, at these many places or as many as fit into the time."""
     began = time.monotonic()
     writer = Writer.load(str(model), "auto", torch.get_num_threads())
     exact = done = 0
     with progress() as bar:
         task = bar.add_task("measuring", total=places or _PLACES, note="")
-        for case in islice(cut_holes(files, 0, ("rest-of-line",)), places or _PLACES):
+        cases = cut_holes(files.heldout, 0, ("rest-of-line",), files.train)
+        for case in islice(cases, places or _PLACES):
             exact += writer.answer(case).is_exact
             done += 1
             bar.update(task, completed=done, note=f"{exact} exactly right")

@@ -114,14 +114,20 @@ KINDS = tuple(_CUTTERS)
 """The kinds of holes; all but `block` lie in one line."""
 
 
-def cut_holes(files: Sequence[SourceFile], seed: int, kinds: Sequence[str] = KINDS) -> Iterator[Case]:
+def cut_holes(
+    files: Sequence[SourceFile],
+    seed: int,
+    kinds: Sequence[str] = KINDS,
+    others: Sequence[SourceFile] = (),
+) -> Iterator[Case]:
     """Yield holes without end, the same for the same files, seed and kinds; files count by their lines.
 
+    `others` are files of the same projects, which get no holes but may hold related snippets.
     At least one file must hold code. Trailing blanks of a hole's last line are left out of the document. Raises
     ValueError when the files offer no such hole.
     """
     rng = random.Random(seed)
-    projects = _projects(files)
+    projects = _projects([*files, *others])
     sources = [Source(file, projects[file.package]) for file in files]
     sources = [source for source in sources if source.lines]
     sizes = [len(source.lines) for source in sources]

@@ -6,24 +6,27 @@ Knows no settings, no command line and no engine: how good a model is, it is tol
 from __future__ import annotations
 
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
 import torch
-from msgspec import DecodeError, Struct, json
+from msgspec import DecodeError, Struct, json, structs
 
 from dllm_lsp.models.checkpoint import load_checkpoint, save_checkpoint
 from dllm_lsp.models.streams import StreamsModel
 from dllm_lsp.models.tokenizer import Tokenizer
 from dllm_lsp.training.batches import BatchConfig, Batches
 from dllm_lsp.training.config import TrainingConfig
+from dllm_lsp.training.files import SourceFile
 from dllm_lsp.training.repository import Split
+from dllm_lsp.training.snippets import SnippetTable
 from dllm_lsp.training.state import read_tensors
 from dllm_lsp.training.trainer import BEST, Trainer
 
 RUN, RESULT = "run", "result"
 _BEFORE = "before.json"
+_REPOSITORY = "."
 _LEAST_SHARE = 0.3  # of the budget goes into training, however slow the measuring is
 
 
@@ -115,9 +118,16 @@ def _trainer(run: Path, base: Path, files: Split, seconds: float) -> tuple[Train
             f"the model in {base} is not of the bundled architecture, the only one that can be trained"
         )
     config = _config(model, seconds)
-    train, heldout = (Batches(part, tokenizer, config.batch, config.seed) for part in files)
+    train, heldout = (_batches(part, tokenizer, config) for part in files)
     trainer = Trainer(run, config, train=train, heldout=heldout, device=device, model=model.train())
     return trainer, tokenizer
+
+
+def _batches(files: Sequence[SourceFile], tokenizer: Tokenizer, config: TrainingConfig) -> Batches:
+    """Cut batches of one part's files, with snippets of the same part: none of one sees the other."""
+    together = [structs.replace(file, package=_REPOSITORY) for file in files]
+    related = SnippetTable.build(together) if config.batch.snippets else None
+    return Batches(together, tokenizer, config.batch, config.seed, related)
 
 
 def _config(model: StreamsModel, seconds: float) -> TrainingConfig:
@@ -126,7 +136,12 @@ def _config(model: StreamsModel, seconds: float) -> TrainingConfig:
     return TrainingConfig(
         model=shape,
         batch=BatchConfig(
-            documents=2, tokens=min(512, shape.before + shape.after), holes=14, canvas=shape.reach
+            documents=2,
+            tokens=min(512, shape.before + shape.after),
+            holes=14,
+            canvas=shape.reach,
+            snippets=shape.snippets,
+            snippet_tokens=shape.snippet_tokens,
         ),
         seconds=seconds,
         matrix_rate=0.003,
