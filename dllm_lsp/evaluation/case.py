@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import islice
 from typing import Literal, TypeVar
 
@@ -38,7 +38,7 @@ class Case:
     language: str = "python"
     one_line: bool = True
     program: tuple[str, ...] = ()
-    project: Project | None = None
+    project: Project | None = field(default=None, compare=False, repr=False)
     path: str = ""
 
     def hole(self, before: int, after: int, snippets: int) -> Hole:

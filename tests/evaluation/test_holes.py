@@ -98,3 +98,16 @@ def test_code_without_such_holes_is_told(text: str) -> None:
 @pytest.mark.parametrize("text", ["}", "  x", "\f\ny"])
 def test_the_shortest_line_is_a_hole(text: str) -> None:
     assert len(holes("line", count=3, files=[SourceFile("a.py", "python", text)])) == 3
+
+
+def test_holes_come_with_snippets_of_their_project_and_never_with_the_truth() -> None:
+    calls = [f"return basket.{'redeem' if n % 10 == 0 else 'total'}({n})" for n in range(60)]
+    long = "".join(f"def step_{n}(basket):\n    {call}\n\n" for n, call in enumerate(calls))
+    files = [SourceFile("a.py", "python", long)]
+    other = SourceFile("b.py", "python", "class Basket:\n    def redeem(self, voucher):\n        pass\n")
+    found = [case.hole(300, 300, 9) for case in islice(cut_holes(files, 0, KINDS, [other]), 30)]
+    assert any(other.text in hole.snippets for hole in found)
+    for case, hole in zip(cut_holes(files, 0, KINDS, [other]), found, strict=False):
+        line = case.before.count("\n")
+        truth = set(range(line // 3, (line + case.truth.count("\n")) // 3 + 1))
+        assert all(f"def step_{n}(" not in snippet for n in truth for snippet in hole.snippets)
