@@ -109,7 +109,9 @@ def test_open_dcoder_is_a_qwen2_with_a_mask(tmp_path: Path) -> None:
 
 def write_a2d_llama(folder: Path, **options: Any) -> nn.Module:
     write_a2d(folder)
-    change_json(folder / "config.json", lambda config: config.pop("head_dim"))
+    change_json(
+        folder / "config.json", lambda config: [config.pop(k) for k in ("head_dim", "attention_bias")]
+    )
     network = llama()
     write_weights(folder, network.state_dict(), shards=1, **options)
     return network
