@@ -18,6 +18,7 @@ COPY_WIDTH = 64
 """Width of the queries and keys."""
 
 _HIDDEN = -1e4  # finite, so that a row without anything to copy has no NaN
+_LEAST = 1e-38  # of a probability, so that its logarithm is finite
 
 
 class Sources(NamedTuple):
@@ -49,16 +50,13 @@ class CopyHead(nn.Module):
 
     def log_probabilities(self, hidden: Tensor, logits: Tensor, sources: Sources) -> Tensor:
         """Return the log-probabilities [B, N, vocabulary] of hidden states [B, N, width] with their head's logits."""
-        own = logits.float().log_softmax(-1)
-        if sources.ids.shape[1] == 0:
-            return own
-        scores, copied, kept = self._read(hidden, sources)
-        shares = (scores.log_softmax(-1) + copied[..., None]).exp()
-        own = own + kept[..., None]
-        # Only what can be copied changes, which is far less than a vocabulary.
-        ids = sources.ids[:, None].expand_as(shares)
-        pointed = torch.zeros_like(own).scatter_add_(-1, ids, shares).gather(-1, ids)
-        return own.scatter(-1, ids, torch.logaddexp(own.gather(-1, ids), pointed.log()))
+        own = logits.float().softmax(-1)
+        if sources.ids.shape[1]:
+            scores, copied, kept = self._read(hidden, sources)
+            shares = scores.softmax(-1) * copied.exp()[..., None]
+            own *= kept.exp()[..., None]
+            own.scatter_add_(-1, sources.ids[:, None].expand_as(shares), shares)
+        return own.clamp_(min=_LEAST).log_()
 
     def log_likelihoods(self, hidden: Tensor, targets: Tensor, sources: Sources) -> tuple[Tensor, Tensor]:
         """Return what copying gives targets [B, N], and what it leaves to the other head, both log-shares [B, N].
@@ -66,16 +64,16 @@ class CopyHead(nn.Module):
         With the head's log-likelihood `own` of a target, that of the mixture is logaddexp(own + left, copied).
         """
         scores, copied, kept = self._read(hidden, sources)
-        other = (sources.ids[:, None] != targets[..., None]) | (scores <= _HIDDEN)
+        other = (sources.ids[:, None] != targets[..., None]) | (sources.distance <= 0)
         found = scores.masked_fill(other, _HIDDEN).logsumexp(-1) - scores.logsumexp(-1) + copied
         return found.masked_fill(other.all(-1), _HIDDEN), kept
 
     def _read(self, hidden: Tensor, sources: Sources) -> tuple[Tensor, Tensor, Tensor]:
         """Return the scores [B, N, K], and the log-shares [B, N] of what is copied and of what is not."""
+        hidden_away = sources.distance <= 0
         slope = torch.where(sources.before, self.recency[0], self.recency[1])
         far = slope[:, None] * sources.distance.clamp(min=1).float().log()
         scores = (self.query(hidden) * COPY_WIDTH**-0.5) @ sources.keys.transpose(-1, -2)
-        hidden_away = (sources.distance <= 0).expand(scores.shape)
-        scores = (scores.float() - far).masked_fill(hidden_away, _HIDDEN)
+        scores = scores.float() - far.masked_fill(hidden_away, -_HIDDEN)
         gate = self.gate(hidden)[..., 0].float().masked_fill(hidden_away.all(-1), _HIDDEN)
         return scores, F.logsigmoid(gate), F.logsigmoid(-gate)

@@ -22,6 +22,7 @@ from typing import Annotated, NamedTuple
 import torch
 from msgspec import Meta, Struct
 from torch import Tensor, nn
+from torch.nn import functional as F
 from torch.nn.utils.rnn import pad_sequence
 
 from dllm_lsp.models.copying import COPY_WIDTH, CopyHead, Sources
@@ -154,9 +155,9 @@ class StreamsModel(nn.Module):
     def embed(self, ids: Tensor, last: Tensor, role: int) -> Tensor:
         """Embed ids [..., length] in a role, to [..., length, width]; `last` [..., 1] stands before the first."""
         embedding = self.transformer.embedding
-        previous = torch.cat([last, ids[..., :-1]], dim=-1)
         glance = self.left if role == CANVAS else self.behind
-        embedded: Tensor = embedding(ids) + glance(embedding(previous)) + self.roles.weight[role]
+        tokens = embedding(torch.cat([last, ids], dim=-1))
+        embedded: Tensor = tokens[..., 1:, :] + glance(tokens[..., :-1, :]) + self.roles.weight[role]
         return embedded
 
     def empty(self, rows: int, capacity: int) -> KeyValues:
@@ -186,7 +187,7 @@ class StreamsModel(nn.Module):
 
         def attend(layer: int, query: Tensor, key: Tensor, value: Tensor) -> Tensor:
             keys, values = store.write(layer, store.length, rotate(key), value)
-            return attention(rotate(query), keys, values, bias)
+            return F.scaled_dot_product_attention(rotate(query), keys, values, bias)
 
         hidden: Tensor = self.transformer(x, attend)
         return hidden
@@ -327,16 +328,6 @@ def padded_sources(rows: Sequence[Sequence[Copyable]]) -> Sources:
     columns = zip(*([torch.cat(parts) for parts in zip(*row, strict=True)] for row in rows), strict=True)
     keys, ids, distance, before = (pad_sequence(list(column), batch_first=True) for column in columns)
     return Sources(keys, ids, distance[:, None], before)
-
-
-def attention(query: Tensor, key: Tensor, value: Tensor, bias: Tensor) -> Tensor:
-    """Scaled dot-product attention; `bias` [.., q, d] is added to the score of a query and a key.
-
-    Written out, because two batched products beat the fused kernel for the few queries of a canvas on a CPU.
-    """
-    scores = (query * query.shape[-1] ** -0.5) @ key.transpose(-1, -2) + bias
-    mixed: Tensor = scores.softmax(-1) @ value
-    return mixed
 
 
 def excluded(hidden: Tensor) -> Tensor:

@@ -66,13 +66,29 @@ class Rotation:
     def __init__(self, positions: Tensor, head_width: int, theta: float) -> None:
         exponents = torch.arange(0, head_width, 2, device=positions.device, dtype=torch.float32) / head_width
         angles = positions[..., None].float() * theta**-exponents
-        self.cos, self.sin = angles.cos(), angles.sin()
+        cos, sin = angles.cos(), angles.sin()
+        self.cos, self.sin = torch.cat([cos, cos], dim=-1), torch.cat([-sin, sin], dim=-1)
 
     def __call__(self, x: Tensor) -> Tensor:
         """Rotate x [..., length, head width]."""
-        first, second = x.chunk(2, dim=-1)
-        cos, sin = self.cos.to(x.dtype), self.sin.to(x.dtype)
-        return torch.cat([first * cos - second * sin, second * cos + first * sin], dim=-1)
+        swapped = x.roll(x.shape[-1] // 2, dims=-1)
+        return torch.addcmul(x * self.cos.to(x.dtype), swapped, self.sin.to(x.dtype))
+
+
+class RMSNorm(nn.RMSNorm):
+    """Root mean square normalization (Zhang and Sennrich 2019), on a CPU in half of torch's operations."""
+
+    def __init__(self, width: int, eps: float) -> None:
+        super().__init__(width, eps=eps)
+        # No buffer: a module that is built on the meta device would lose its value.
+        self._least = torch.tensor(eps, device="cpu")
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Norm x [..., width]."""
+        if not x.is_cpu or x.dtype != torch.float32:
+            return super().forward(x)
+        length = torch.linalg.vector_norm(x, dim=-1, keepdim=True)
+        return x * torch.addcmul(self._least, length, length, value=1 / x.shape[-1]).rsqrt() * self.weight
 
 
 class Attention(nn.Module):
@@ -83,14 +99,14 @@ class Attention(nn.Module):
         self.head_width = config.head_width
         self.heads = [config.heads, config.key_value_heads, config.key_value_heads]
         self.qkv = nn.Linear(config.width, sum(self.heads) * config.head_width, bias=config.bias)
-        norm = nn.RMSNorm if config.qk_norm else nn.Identity
+        norm = RMSNorm if config.qk_norm else nn.Identity
         self.query_norm = norm(config.head_width, eps=config.norm_epsilon)
         self.key_norm = norm(config.head_width, eps=config.norm_epsilon)
         self.out = nn.Linear(config.heads * config.head_width, config.width, bias=False)
 
     def forward(self, x: Tensor, layer: int, attend: Attend) -> Tensor:
         """Mix x [batch, length, width] among its positions, as `attend` lets them see each other."""
-        heads = self.qkv(x).unflatten(-1, (-1, self.head_width)).transpose(1, 2)
+        heads = self.qkv(x).view(*x.shape[:2], -1, self.head_width).transpose(1, 2)
         query, key, value = heads.split(self.heads, dim=1)
         mixed = attend(layer, self.query_norm(query), self.key_norm(key), value)
         out: Tensor = self.out(mixed.transpose(1, 2).flatten(2))
@@ -117,9 +133,9 @@ class Block(nn.Module):
 
     def __init__(self, config: TransformerConfig) -> None:
         super().__init__()
-        self.attention_norm = nn.RMSNorm(config.width, eps=config.norm_epsilon)
+        self.attention_norm = RMSNorm(config.width, eps=config.norm_epsilon)
         self.attention = Attention(config)
-        self.feed_forward_norm = nn.RMSNorm(config.width, eps=config.norm_epsilon)
+        self.feed_forward_norm = RMSNorm(config.width, eps=config.norm_epsilon)
         self.feed_forward = FeedForward(config)
 
     def forward(self, x: Tensor, layer: int, attend: Attend) -> Tensor:
@@ -137,7 +153,7 @@ class Transformer(nn.Module):
         self.config = config
         self.embedding = nn.Embedding(config.vocabulary, config.width)
         self.blocks = nn.ModuleList(Block(config) for _ in range(config.layers))
-        self.norm = nn.RMSNorm(config.width, eps=config.norm_epsilon)
+        self.norm = RMSNorm(config.width, eps=config.norm_epsilon)
         self.head = None if config.tied else nn.Linear(config.width, config.vocabulary, bias=False)
         self.apply(self._initialize)
 

@@ -9,7 +9,7 @@ from torch import Tensor, nn
 
 from dllm_lsp.models.layouts import QWEN
 from dllm_lsp.models.shapes import qwen_shape
-from dllm_lsp.models.transformer import Rotation, Transformer
+from dllm_lsp.models.transformer import RMSNorm, Rotation, Transformer
 
 WIDTH = 8
 positions = st.integers(-1000, 1000)
@@ -44,6 +44,27 @@ def test_a_rotation_keeps_lengths_and_the_first_place_turns_nothing() -> None:
     x = torch.randn(5, 1, WIDTH)
     torch.testing.assert_close(turned(x, 77).norm(dim=-1), x.norm(dim=-1))
     assert torch.equal(turned(x, 0), x)
+
+
+@pytest.mark.parametrize("size", [1.0, 1e-3, 0.0])
+def test_a_norm_is_torchs_also_where_epsilon_counts(size: float) -> None:
+    norm, reference = RMSNorm(6, eps=1e-6), nn.RMSNorm(6, eps=1e-6)
+    nn.init.normal_(norm.weight)
+    reference.load_state_dict(norm.state_dict())
+    given = [(size * torch.arange(-8.0, 10).view(3, 6)).requires_grad_() for _ in range(2)]
+    found, expected = norm(given[0]), reference(given[1])
+    torch.testing.assert_close(found, expected)
+    found.sum().backward()
+    expected.sum().backward()
+    torch.testing.assert_close(given[0].grad, given[1].grad)
+
+
+def test_a_norm_that_was_built_on_the_meta_device_has_its_epsilon() -> None:
+    with torch.device("meta"):
+        norm = RMSNorm(6, eps=1e-6)
+    norm.to_empty(device="cpu")
+    nn.init.ones_(norm.weight)
+    assert torch.equal(norm(torch.zeros(1, 6)), torch.zeros(1, 6))
 
 
 REFERENCES: dict[str, tuple[Callable[..., nn.Module], dict[str, object]]] = {
