@@ -37,7 +37,7 @@ class Point:
 RELATED_FILES = [
     SourceFile("p==1/a.py", "python", SOURCE, "p==1"),
     SourceFile("p==1/b.py", "python", SOURCE.replace("limit", "count"), "p==1"),
-    SourceFile("q==1/c.py", "python", "x = 1\n", "q==1"),
+    SourceFile("q==1/c.py", "python", "x = 1\n" * 8, "q==1"),
 ]
 
 

@@ -18,8 +18,8 @@ from dllm_lsp.training.holes import HoleKinds, Span, cut_holes
 from dllm_lsp.training.noise import IGNORED, NoiseConfig, noised
 from dllm_lsp.training.snippets import SnippetTable
 
-CHARACTERS_PER_TOKEN = 3.2
-"""How long a window of text is cut for its tokens: a little under the mean, so that few are cut off."""
+CHARACTERS_PER_TOKEN = 3.4
+"""How long a window of text is cut for its tokens: about the mean. What is too much is cut off, with its holes."""
 
 
 class BatchConfig(Struct, frozen=True, kw_only=True):
@@ -112,7 +112,8 @@ class Batches(Dataset[Batch]):
         number = rng.choices(range(len(self.files)), cum_weights=self._weights)[0]
         file = self.files[number]
         size = int(CHARACTERS_PER_TOKEN * self.config.tokens)
-        start = rng.randint(0, max(0, len(file.text) - size // 2))
+        start = rng.randint(-size // 2, max(0, len(file.text) - size // 2))
+        start = min(max(0, start), max(0, len(file.text) - size))  # a whole window wherever the file has one
         start = file.text.rfind("\n", 0, start) + 1
         text = file.text[start : start + size]
         holes = self._healed(text, cut_holes(text, rng, self.config.holes, self.config.kinds))
