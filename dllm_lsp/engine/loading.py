@@ -31,7 +31,8 @@ def load_model(
     checkpoint = load_checkpoint(folder, place, storage(precision, device))
     chosen = resolved(precision, device, checkpoint.model.transformer)
     if chosen in QUANTIZED:
-        quantize(checkpoint.model.transformer, chosen, device)
+        network = checkpoint.model
+        quantize(network if isinstance(network, StreamsModel) else network.transformer, chosen, device)
     if isinstance(checkpoint.model, StreamsModel):
         checkpoint.model.to(device)
     return infilling(checkpoint)

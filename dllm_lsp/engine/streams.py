@@ -123,7 +123,7 @@ class StreamsInfilling:
         self.before, self.after = network.config.before, network.config.after
         self.snippets = network.config.snippets
         self.canvas = network.config.reach
-        self.is_small = sum(parameter.numel() for parameter in network.parameters()) < SMALL
+        self.is_small = network.config.transformer.parameters < SMALL
 
     def context(self, language: str) -> StreamsContext:
         """Return the empty context of a document in a language, by its LSP id."""

@@ -23,7 +23,6 @@ from dllm_lsp.evaluation.tables import table
 from dllm_lsp.models.quantization import quantize
 from dllm_lsp.models.streams import StreamsConfig, StreamsModel
 from dllm_lsp.models.tokenizer import Tokenizer
-from dllm_lsp.models.transformer import TransformerConfig
 
 LENGTHS = (8, 16, 32, 64)
 """Tokens of a suggestion."""
@@ -47,7 +46,7 @@ class Diffusion:
         torch.manual_seed(0)
         network = StreamsModel(config).eval().requires_grad_(False)
         if precision == "int8":
-            quantize(network.transformer, precision, _CPU)
+            quantize(network, precision, _CPU)
         self._model: Model[StreamsContext] = StreamsInfilling(network, tokenizer)
         self._context = self._model.context("python")
         self.encode()
@@ -80,7 +79,7 @@ class Diffusion:
 
 def contest(config: StreamsConfig, tokenizer: Tokenizer, folder: Path, rounds: int) -> str:
     """Return a table for one shape of network; weights for the peer are written into `folder`."""
-    title = f"{_parameters(config.transformer) / 1e6:.1f}M parameters, {config.before + config.after} tokens of context"
+    title = f"{config.transformer.parameters / 1e6:.1f}M parameters, {config.before + config.after} tokens of context"
     config = msgspec.structs.replace(config, reach=max(LENGTHS))
     best, named = _fastest_diffusion(config, tokenizer)
     ours = {f"dllm-lsp, {k} a pass ({named})": partial(best.write, k) for k in PER_PASS}
@@ -164,12 +163,6 @@ def _table(taken: Mapping[str, Sequence[float]], peers: Sequence[str], encoded: 
     if not peers:
         rows.append(["llama.cpp: not installed, `pip install 'dllm-lsp[bench]'`", *[""] * (len(header) - 1)])
     return table(header, rows)
-
-
-def _parameters(shape: TransformerConfig) -> int:
-    """Return the parameters of a network that is all matrices, its head tied to its embedding."""
-    block = 4 * shape.width**2 + 3 * shape.width * shape.feed_forward
-    return shape.vocabulary * shape.width + shape.layers * block
 
 
 def _of_threads(count: int) -> str:

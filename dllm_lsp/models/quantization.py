@@ -11,6 +11,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from dllm_lsp.models.copying import CopyHead
 from dllm_lsp.models.transformer import Transformer
 
 INT8_TOP = 127.0
@@ -27,18 +28,30 @@ def quantized(weight: Tensor) -> tuple[Tensor, Tensor]:
     return (weight.float() / scale[:, None]).round().to(torch.int8), scale
 
 
-def quantize(transformer: Transformer, precision: str, device: torch.device) -> None:
-    """Put the network's matrices and embeddings onto a device as "int8" or "fp8", one at a time, and the rest too."""
+def quantize(network: nn.Module, precision: str, device: torch.device) -> None:
+    """Put a network's matrices and embeddings onto a device as "int8" or "fp8", one at a time, and the rest too.
+
+    The copy head stays as it is: it is small.
+    """
     kind = Fp8Linear if precision == "fp8" else Int8Linear if device.type != "cpu" else PackedLinear
-    for module in list(transformer.modules()):
+    for module in [module for module in network.modules() if not isinstance(module, CopyHead)]:
         for name, child in module.named_children():
             if isinstance(child, nn.Linear):
                 setattr(module, name, kind(child.weight.to(device), child.bias))
-    embedding = transformer.embedding.weight
-    if transformer.head is None:
-        transformer.head = kind(embedding.to(device), None)  # type: ignore[assignment]
-    transformer.embedding = Int8Embedding(embedding.to(device))  # type: ignore[assignment]
-    transformer.to(device)
+        if isinstance(module, Transformer):
+            _quantize_embedding(module, kind, device)
+    network.to(device)
+
+
+def _quantize_embedding(transformer: Transformer, kind: type[nn.Module], device: torch.device) -> None:
+    weight = transformer.embedding.weight.to(device)
+    embedding = Int8Embedding(weight)
+    transformer.embedding = embedding  # type: ignore[assignment]
+    if transformer.head is not None:
+        return
+    # On a CPU without VNNI, and wherever oneDNN is missing, the product that they could share is slow.
+    is_shared = kind is Int8Linear or (kind is PackedLinear and torch.cpu._is_vnni_supported())
+    transformer.head = TiedHead(embedding) if is_shared else kind(weight, None)  # type: ignore[assignment]
 
 
 class Int8Embedding(nn.Module):
@@ -50,13 +63,25 @@ class Int8Embedding(nn.Module):
     def __init__(self, weight: Tensor) -> None:
         super().__init__()
         rows, scale = quantized(weight)
+        self._dtype = weight.dtype
         self.register_buffer("rows", rows)
-        self.register_buffer("scale", scale[:, None].to(weight.dtype))
+        self.register_buffer("scale", scale)
 
     def forward(self, ids: Tensor) -> Tensor:
         """Return the embeddings [..., width] of ids [...]."""
-        scale = self.scale[ids]
-        return self.rows[ids].to(scale.dtype) * scale
+        return (self.rows[ids] * self.scale[ids][..., None]).to(self._dtype)
+
+
+class TiedHead(nn.Module):
+    """An output head whose weights are an embedding's, of which there is one copy."""
+
+    def __init__(self, embedding: Int8Embedding) -> None:
+        super().__init__()
+        self.embedding = embedding
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Map x [..., width] to logits [..., vocabulary]."""
+        return _int8_product(x, self.embedding.rows, self.embedding.scale).to(x.dtype)
 
 
 class PackedLinear(nn.Module):
@@ -86,8 +111,6 @@ class Int8Linear(nn.Module):
     scale: Tensor
     bias: Tensor | None
 
-    ROWS = 32  # the kernel takes no fewer than 17, and is at home with multiples of 8
-
     def __init__(self, weight: Tensor, bias: Tensor | None) -> None:
         super().__init__()
         rows, scale = quantized(weight)
@@ -97,13 +120,8 @@ class Int8Linear(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """Map x [..., in] to [..., out]."""
-        given = x.flatten(0, -2)
-        scale = _row_scale(given, INT8_TOP)
-        rows = (given / scale).round().to(torch.int8)
-        padded = F.pad(rows, (0, 0, 0, -len(rows) % self.ROWS))
-        product = torch._int_mm(padded, self.rows.t())[: len(rows)]
-        out = (product * scale * self.scale).to(x.dtype)
-        return (out if self.bias is None else out + self.bias).view(*x.shape[:-1], -1)
+        out = _int8_product(x, self.rows, self.scale).to(x.dtype)
+        return out if self.bias is None else out + self.bias
 
 
 class Fp8Linear(nn.Module):
@@ -134,6 +152,21 @@ class Fp8Linear(nn.Module):
             use_fast_accum=True,
         )
         return out.to(x.dtype).view(*x.shape[:-1], -1)
+
+
+_ROWS = 32
+"""On a GPU the kernel takes no fewer than 17, and is at home with multiples of 8."""
+
+
+def _int8_product(x: Tensor, rows: Tensor, scale: Tensor) -> Tensor:
+    """Multiply x [..., in] by rows [out, in] with their scale [out]; return [..., out] in float32."""
+    given = x.flatten(0, -2)
+    own = _row_scale(given, INT8_TOP)
+    whole = (given / own).round().to(torch.int8)
+    if x.is_cuda:
+        whole = F.pad(whole, (0, 0, 0, -len(whole) % _ROWS))
+    product = torch._int_mm(whole, rows.t())[: len(given)]
+    return (product * own * scale).view(*x.shape[:-1], -1)
 
 
 def _row_scale(x: Tensor, top: float) -> Tensor:

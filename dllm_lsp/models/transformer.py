@@ -55,6 +55,13 @@ class TransformerConfig(Struct, frozen=True, kw_only=True, forbid_unknown_fields
         if self.head_width == 0 or self.head_width % 2:
             raise ValueError(f"a width of {self.width} does not make {self.heads} heads of an even width")
 
+    @property
+    def parameters(self) -> int:
+        """How many its matrices have, which are nearly all."""
+        attention = 2 * (self.heads + self.key_value_heads) * self.head_width * self.width
+        block = attention + 3 * self.width * self.feed_forward
+        return (2 - self.tied) * self.vocabulary * self.width + self.layers * block
+
 
 class Rotation:
     """Rotary position embedding (Su et al. 2021) for given positions, halves rotated against each other.

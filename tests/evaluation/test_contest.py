@@ -31,7 +31,7 @@ def test_the_peer_has_the_networks_shape(form: str, tmp_path: Path) -> None:
     }
     assert tensors["token_embd.weight"].tensor_type == FORMATS[form]
     count = sum(int(np.prod(tensor.shape)) for tensor in tensors.values() if len(tensor.shape) == 2)
-    assert count == module._parameters(SHAPE)
+    assert count == SHAPE.parameters
 
 
 @pytest.mark.parametrize(("per_pass", "passes"), [(1, 6), (4, 2), (8, 1)])

@@ -11,9 +11,11 @@ from dllm_lsp.models.quantization import (
     Int8Embedding,
     Int8Linear,
     PackedLinear,
+    TiedHead,
     quantize,
     quantized,
 )
+from dllm_lsp.models.streams import BEFORE, CANVAS
 from dllm_lsp.models.transformer import Transformer, TransformerConfig
 
 CPU = torch.device("cpu")
@@ -104,8 +106,32 @@ def test_an_embedding_is_looked_up_row_by_row() -> None:
     assert error(Int8Embedding(weight)(ids), weight[ids]) < 0.01
 
 
-def test_the_bundled_architecture_can_be_quantized() -> None:
+def test_an_embedding_in_bfloat16_stays_so_and_its_head_is_exact_to_eight_bits() -> None:
+    weight = random(70, 64).bfloat16()
+    embedding = Int8Embedding(weight)
+    assert embedding(torch.tensor([1])).dtype == torch.bfloat16
+    x = random(2, 5, 64)
+    assert error(TiedHead(embedding)(x), F.linear(x, weight.float())) < 0.02
+    assert TiedHead(embedding)(x.bfloat16()).dtype == torch.bfloat16
+
+
+@pytest.mark.parametrize("has_vnni", [True, False])
+def test_a_tied_head_keeps_no_copy_where_the_processor_can_share_one(
+    has_vnni: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(torch.cpu, "_is_vnni_supported", lambda: has_vnni)
     model = deepcopy(tiny_model())
-    quantize(model.transformer, "int8", CPU)
+    quantize(model, "int8", CPU)
+    assert isinstance(model.transformer.head, TiedHead if has_vnni else PackedLinear)
     hidden = random(1, 3, 16)
     assert error(model.transformer.logits(hidden), tiny_model().transformer.logits(hidden)) < 0.05
+
+
+def test_of_the_bundled_architecture_all_but_the_copy_head_is_quantized() -> None:
+    model = deepcopy(tiny_model())
+    quantize(model, "int8", CPU)
+    linear = {name for name, module in model.named_modules() if isinstance(module, nn.Linear)}
+    assert linear == {"copies.query", "copies.key", "copies.gate"}
+    ids, last = torch.tensor([[11, 12, 13]]), torch.tensor([[10]])
+    for role in (BEFORE, CANVAS):
+        assert error(model.embed(ids, last, role), tiny_model().embed(ids, last, role)) < 0.02

@@ -9,7 +9,7 @@ from torch import Tensor, nn
 
 from dllm_lsp.models.layouts import QWEN
 from dllm_lsp.models.shapes import qwen_shape
-from dllm_lsp.models.transformer import RMSNorm, Rotation, Transformer
+from dllm_lsp.models.transformer import RMSNorm, Rotation, Transformer, TransformerConfig
 
 WIDTH = 8
 positions = st.integers(-1000, 1000)
@@ -65,6 +65,22 @@ def test_a_norm_that_was_built_on_the_meta_device_has_its_epsilon() -> None:
     norm.to_empty(device="cpu")
     nn.init.ones_(norm.weight)
     assert torch.equal(norm(torch.zeros(1, 6)), torch.zeros(1, 6))
+
+
+@pytest.mark.parametrize("tied", [True, False])
+def test_the_parameters_of_a_shape_are_counted(tied: bool) -> None:
+    shape = TransformerConfig(
+        vocabulary=50,
+        width=32,
+        layers=3,
+        heads=4,
+        key_value_heads=2,
+        head_width=6,
+        feed_forward=48,
+        tied=tied,
+    )
+    matrices = [each.numel() for each in Transformer(shape).parameters() if each.ndim == 2]
+    assert shape.parameters == sum(matrices)
 
 
 REFERENCES: dict[str, tuple[Callable[..., nn.Module], dict[str, object]]] = {
