@@ -109,7 +109,7 @@ def _engine(settings: Settings) -> Finding:
     notices: list[str] = []
     status = asyncio.run(_engine_status(settings, notices))
     if status.state == "ready":
-        return Finding("engine", f"ready, on {status.device}")
+        return Finding("engine", f"ready, on {status.device} in {status.precision}")
     problem = " ".join(notices) or status.detail or f"not ready within {ENGINE_SECONDS:.0f} s"
     return Finding("engine", status.state, f"{problem} Its log: {log_path()}")
 

@@ -38,6 +38,7 @@ class Engine:
         self.after = CHARACTERS_PER_TOKEN * model.after
         self.snippets = model.snippets
         self.canvas = model.canvas
+        self.precision = "fp32"
         self.calibration: Calibration | None = None
 
     @classmethod
@@ -47,10 +48,11 @@ class Engine:
         Raises CheckpointError, or ValueError for a device or precision that this machine has not.
         """
         place = _device(device)
-        loaded, tokenizer = load_model(resolve(model), place, precision)
-        if threads or loaded.is_small:
+        loaded = load_model(resolve(model), place, precision)
+        if threads or loaded.model.is_small:
             torch.set_num_threads(threads or 1)
-        engine = cls(loaded, tokenizer, model, place)
+        engine = cls(loaded.model, loaded.tokenizer, model, place)
+        engine.precision = loaded.precision
         engine.calibration = read_calibration(resolve(model))
         return engine
 

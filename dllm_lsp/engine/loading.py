@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
 
@@ -18,9 +18,15 @@ from dllm_lsp.models.streams import StreamsModel
 from dllm_lsp.models.tokenizer import TextTokenizer, Tokenizer
 
 
-def load_model(
-    folder: Path, device: torch.device, precision: str = "auto"
-) -> tuple[Model[Any], TextTokenizer]:
+class Loaded(NamedTuple):
+    """A model as the engine sees it, its tokenizer, and the precision that it runs in."""
+
+    model: Model[Any]
+    tokenizer: TextTokenizer
+    precision: str
+
+
+def load_model(folder: Path, device: torch.device, precision: str = "auto") -> Loaded:
     """Load a model and its tokenizer onto a device, in a precision as the settings name it.
 
     Raises CheckpointError, or PrecisionError for one that the device has not.
@@ -35,7 +41,7 @@ def load_model(
         quantize(network if isinstance(network, StreamsModel) else network.transformer, chosen, device)
     if isinstance(checkpoint.model, StreamsModel):
         checkpoint.model.to(device)
-    return infilling(checkpoint)
+    return Loaded(*infilling(checkpoint), chosen)
 
 
 def infilling(checkpoint: Checkpoint) -> tuple[Model[Any], TextTokenizer]:

@@ -54,7 +54,7 @@ def _bundled(device: torch.device) -> Iterator[Row]:
 
     @torch.inference_mode()
     def logits(where: torch.device, precision: str) -> Tensor:
-        model, _ = load_model(BUNDLED, where, precision)
+        model = load_model(BUNDLED, where, precision).model
         ids = torch.arange(100, 160).tolist()
         context = model.context("python")
         context.become(ids[:40], ids[40:])

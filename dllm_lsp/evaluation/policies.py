@@ -88,7 +88,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     options = _parser().parse_args(arguments)
     torch.set_num_threads(options.threads)
     try:
-        model, tokenizer = load_model(resolve(options.model), CPU)
+        model, tokenizer, _ = load_model(resolve(options.model), CPU)
         cases = _fitting(
             cut_holes(read_sources(options.source), options.seed, KINDS), tokenizer, model.canvas
         )

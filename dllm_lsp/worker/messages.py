@@ -83,6 +83,7 @@ class Status(Struct, frozen=True, kw_only=True, tag="status"):
     detail: str = ""
     model: str = ""
     device: str = ""
+    precision: str = ""
     before: int = 0
     after: int = 0
     snippets: int = 0

@@ -43,6 +43,7 @@ class Engine(Protocol):
 
     model: str
     device: str
+    precision: str
     before: int
     after: int
     snippets: int
@@ -144,6 +145,7 @@ class Service:
                 state="ready",
                 model=engine.model,
                 device=engine.device,
+                precision=engine.precision,
                 before=engine.before,
                 after=engine.after,
                 snippets=engine.snippets,

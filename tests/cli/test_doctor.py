@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import subprocess
 import sys
 from collections.abc import Callable
@@ -20,7 +21,7 @@ def test_all_is_well_here(run: Run) -> None:
     done = run("doctor")
     assert done.returncode == 0, done.stdout + done.stderr
     assert {"Python", "PyTorch", "model", "engine"} <= set(done.stdout.split())
-    assert "ready, on " in done.stdout
+    assert re.search(r"ready, on \S+ in (fp32|bf16|int8)\n", done.stdout)
 
 
 def test_a_model_that_is_not_there_is_advice_and_a_failure(run: Run) -> None:

@@ -22,7 +22,7 @@ def folder(tmp_path: Path) -> Path:
 
 
 def logits(folder: Path, precision: str) -> torch.Tensor:
-    model, _ = load_model(folder, CPU, precision)
+    model = load_model(folder, CPU, precision).model
     context = model.context("python")
     context.become([40, 41, 42], [43, 44])
     with torch.no_grad():
@@ -40,12 +40,12 @@ def test_auto_is_what_the_machine_gains_from(
     folder: Path, chosen: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(loading, "resolved", lambda precision, device, network: chosen)
-    found = logits(folder, "auto")
-    assert torch.equal(found, logits(folder, chosen))
+    assert torch.equal(logits(folder, "auto"), logits(folder, chosen))
+    assert load_model(folder, CPU, "auto").precision == chosen
 
 
 def test_every_matrix_is_quantized(folder: Path) -> None:
-    model, _ = load_model(folder, CPU, "int8")
+    model = load_model(folder, CPU, "int8").model
     transformer = model._network.transformer
     assert not [module for module in transformer.modules() if isinstance(module, nn.Linear | nn.Embedding)]
 

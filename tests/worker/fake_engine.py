@@ -17,9 +17,9 @@ STEP_SECONDS = 0.02
 
 
 class FakeEngine:
-    def __init__(self, device: str) -> None:
+    def __init__(self, device: str, precision: str) -> None:
         self.model = f"fake {os.getpid()}"
-        self.device = device
+        self.device, self.precision = device, precision
         self.before = 4000
         self.snippets = 0
         self.after = 1000
@@ -55,7 +55,7 @@ def load(model: str, device: str, precision: str, threads: int, report: Callable
         report("1 of 2")
         report("2 of 2")
         time.sleep(1)  # for a client to come and hear it
-    return FakeEngine(device)
+    return FakeEngine(device, precision)
 
 
 if __name__ == "__main__":

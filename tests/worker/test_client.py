@@ -30,7 +30,8 @@ async def test_a_hole_is_filled_and_every_step_is_a_draft(open_editor: OpenEdito
 async def test_the_status_tells_what_the_engine_announces(open_editor: OpenEditor):
     editor = await open_editor().ready()
     status = editor.statuses[-1]
-    assert (status.device, status.before, status.after) == ("auto", 4000, 1000)
+    assert (status.device, status.precision) == ("auto", "auto")
+    assert (status.before, status.after) == (4000, 1000)
     assert await editor.client.wait_ready(0) is status
 
 
