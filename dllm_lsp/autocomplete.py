@@ -8,6 +8,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Protocol
 
+from msgspec import structs
+
 from dllm_lsp.context.admission import refusal
 from dllm_lsp.context.window import hole_at
 from dllm_lsp.settings import SuggestSettings
@@ -18,6 +20,9 @@ from dllm_lsp.text.snapshot import Snapshot
 from dllm_lsp.worker.messages import Draft, Hole, Infilled, Limits, Status
 
 METHOD = "complete"
+
+Related = Callable[[Snapshot, Hole, int], tuple[str, ...]]
+"""Returns at most so many snippets for the hole at a snapshot's cursor, without waiting for anything."""
 
 
 class Engine(Protocol):
@@ -41,9 +46,10 @@ class Engine(Protocol):
 class Autocomplete:
     """Suggests what to write at a snapshot's cursor."""
 
-    def __init__(self, engine: Engine, settings: SuggestSettings) -> None:
+    def __init__(self, engine: Engine, settings: SuggestSettings, related: Related | None = None) -> None:
         self._engine = engine
         self._settings = settings
+        self._related = related if settings.snippets else None
         self._cache = SuggestionCache()
 
     async def suggest(
@@ -61,6 +67,8 @@ class Autocomplete:
         if status.state != "ready":
             return None
         hole = hole_at(snapshot, status.before, status.after)
+        if status.snippets and self._related is not None:
+            hole = structs.replace(hole, snippets=self._related(snapshot, hole, status.snippets))
         limits = Limits(effort=self._settings.effort, milliseconds=self._settings.milliseconds)
         infilled = await self._engine.infill(snapshot.uri, METHOD, hole, limits, on_draft)
         if infilled is None:

@@ -31,13 +31,15 @@ class EngineSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
 class SuggestSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, rename="camel"):
     """What is shown. A suggestion below `confidence` stays hidden; `milliseconds` bounds the engine.
 
-    `effort` says how much work a suggestion is worth within that time.
+    `effort` says how much work a suggestion is worth within that time; with `snippets` the model may see related code
+    of other files.
     """
 
     enabled: Annotated[bool, Meta(description="true or false")] = True
     confidence: Annotated[float, Meta(ge=0, le=1, description="a number from 0 to 1")] = 0.3
     milliseconds: Annotated[float, Meta(gt=0, description="a number of milliseconds above 0")] = 200.0
     effort: Annotated[Effort, Meta(description='"instant", "low", "medium" or "high"')] = "medium"
+    snippets: Annotated[bool, Meta(description="true or false")] = True
 
 
 class Settings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, rename="camel"):

@@ -30,7 +30,8 @@ def test_null_sets_nothing() -> None:
         ({"modle": "x"}, 'The setting "modle" is unknown; there are model, engine, suggest.'),
         (
             {"suggest": 3},
-            'The setting "suggest" is 3, but must be an object with enabled, confidence, milliseconds, effort.',
+            'The setting "suggest" is 3, but must be an object with '
+            "enabled, confidence, milliseconds, effort, snippets.",
         ),
         ([1], "The tree of settings is [1], but must be an object with model, engine, suggest."),
     ],

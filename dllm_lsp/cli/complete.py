@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import sys
 from collections.abc import Callable
+from pathlib import Path
 
 from msgspec import json
 
@@ -18,6 +19,9 @@ from dllm_lsp.text.snapshot import Snapshot
 from dllm_lsp.worker.client import EngineClient
 from dllm_lsp.worker.messages import Draft
 from dllm_lsp.worker.tuned import choose
+from dllm_lsp.workspace.files import path_of
+from dllm_lsp.workspace.neighborhoods import Neighborhoods, at_once
+from dllm_lsp.workspace.opened import Opened
 
 READY_SECONDS = 120.0
 
@@ -58,12 +62,21 @@ async def ask(
         if status.state != "ready":
             detail = status.detail or f"it was not ready within {READY_SECONDS:.0f} s"
             raise CommandError(f"the engine cannot be used: {detail}")
-        suggestion = await Autocomplete(client, settings.suggest).suggest(snapshot, on_draft)
+        neighborhoods = Neighborhoods(lambda: _opened(snapshot), at_once)
+        autocomplete = Autocomplete(client, settings.suggest, neighborhoods.related)
+        suggestion = await autocomplete.suggest(snapshot, on_draft)
     finally:
         await client.close()
     if notices:
         raise CommandError(" ".join(notices))
     return suggestion
+
+
+def _opened(snapshot: Snapshot) -> Opened:
+    """Return what an editor would have open that was started here: this folder, if the document lies in it."""
+    here, file = Path.cwd().resolve(), path_of(snapshot.uri)
+    is_here = file is not None and file.resolve().is_relative_to(here)
+    return Opened([here.as_uri()] if is_here else [], {})
 
 
 def _figures(suggestion: Suggestion | None) -> dict[str, object]:

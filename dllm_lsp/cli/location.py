@@ -10,23 +10,7 @@ from dllm_lsp.cli.errors import LocationError
 from dllm_lsp.text.document import split_lines
 from dllm_lsp.text.positions import content_of
 from dllm_lsp.text.snapshot import Snapshot
-
-LANGUAGES = {
-    ".c": "c",
-    ".cpp": "cpp",
-    ".go": "go",
-    ".h": "c",
-    ".hpp": "cpp",
-    ".java": "java",
-    ".js": "javascript",
-    ".jsx": "javascriptreact",
-    ".py": "python",
-    ".pyi": "python",
-    ".rs": "rust",
-    ".ts": "typescript",
-    ".tsx": "typescriptreact",
-}
-"""LSP language ids by a file name's suffix; editors send them themselves."""
+from dllm_lsp.workspace.files import LANGUAGES
 
 
 @dataclass(frozen=True, slots=True)

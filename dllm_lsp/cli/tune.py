@@ -12,7 +12,6 @@ import torch
 from filelock import FileLock, Timeout
 
 from dllm_lsp.cli.errors import CommandError
-from dllm_lsp.cli.location import LANGUAGES
 from dllm_lsp.engine.calibration import read_calibration, write_calibration
 from dllm_lsp.evaluation.answers import Writer
 from dllm_lsp.evaluation.holes import cut_holes
@@ -21,6 +20,7 @@ from dllm_lsp.training.progress import progress
 from dllm_lsp.training.repository import Split, read_repository, split
 from dllm_lsp.training.tuning import RESULT, Base, Outcome, Score, fine_tune
 from dllm_lsp.worker import identity, tuned
+from dllm_lsp.workspace.files import LANGUAGES
 
 _PLACES = 400
 _MEASURING_SHARE = 0.12  # of the budget, each time

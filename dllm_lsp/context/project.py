@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from functools import lru_cache
+from collections.abc import Mapping, Sequence
+from functools import lru_cache, partial
 
-from dllm_lsp.context.snippets import Index, cut, names, neighbors
+from dllm_lsp.context.snippets import Index, Snippet, cut, names, neighbors
 from dllm_lsp.text.snapshot import Snapshot
 from dllm_lsp.worker.messages import Hole
 
 _QUERY = 30  # lines on both sides of the cursor whose names are looked for
 _INDEXES = 8  # how many files' neighborhoods stay indexed
+_LONGEST = 4_000  # characters of a snippet, where lines are long; no model reads more
 
 
 class Project:
@@ -18,7 +19,7 @@ class Project:
 
     def __init__(self, files: Mapping[str, str]) -> None:
         self._snippets = {path: cut(path, text) for path, text in files.items()}
-        self._index = lru_cache(_INDEXES)(self._indexed)
+        self._index = lru_cache(_INDEXES)(partial(_indexed, self._snippets))
 
     def related(
         self, path: str, snapshot: Snapshot, hole: Hole, count: int, hidden: int = 0
@@ -32,7 +33,8 @@ class Project:
         around = snapshot.lines[max(0, snapshot.line - _QUERY) : snapshot.line + _QUERY + 1]
         index = self._index(neighbors(path, "".join(snapshot.lines), self._snippets.keys()))
         found = index.related(names("".join(around)), path, range(first, last + 1), count)
-        return tuple(index.snippets[number].text for number in found)
+        return tuple(index.snippets[number].text[:_LONGEST] for number in found)
 
-    def _indexed(self, paths: frozenset[str]) -> Index:
-        return Index([snippet for path in sorted(paths) for snippet in self._snippets.get(path, ())])
+
+def _indexed(snippets: Mapping[str, Sequence[Snippet]], paths: frozenset[str]) -> Index:
+    return Index([snippet for path in sorted(paths) for snippet in snippets.get(path, ())])

@@ -12,7 +12,8 @@ from typing import Any
 from cattrs import Converter
 from lsprotocol import types
 from pygls.protocol import default_converter
-from pygls.uris import to_fs_path
+
+from dllm_lsp.workspace.files import path_of
 
 MAX_UINTEGER = 2**31 - 1  # of the protocol
 
@@ -43,7 +44,7 @@ def converter() -> Converter:
                 window=structure(capabilities.get("window") or {}, types.WindowClientCapabilities),
             ),
             process_id=None if process is None else int(process),
-            root_uri=_opened_folder(data),
+            workspace_folders=_opened_folders(data),
             initialization_options=data.get("initializationOptions"),
         )
 
@@ -64,14 +65,11 @@ def converter() -> Converter:
     return converter
 
 
-def _opened_folder(data: Any) -> str | None:
-    """Return the folder that a client has opened, the first of several; None where it is not on this machine."""
+def _opened_folders(data: Any) -> list[types.WorkspaceFolder]:
+    """Return the folders of this machine that a client has opened."""
     folders = data.get("workspaceFolders") or [{"uri": data.get("rootUri")}]
-    uri = folders[0]["uri"]
-    try:
-        return uri if isinstance(uri, str) and uri.startswith("file:") and to_fs_path(uri) else None
-    except ValueError:
-        return None  # no URI
+    uris = [folder["uri"] for folder in folders if isinstance(folder["uri"], str)]
+    return [types.WorkspaceFolder(uri, uri) for uri in uris if path_of(uri)]
 
 
 def _position(data: Any, _: type) -> types.Position:

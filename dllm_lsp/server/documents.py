@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from lsprotocol import types
 from pygls.workspace import Workspace
 
 from dllm_lsp.text.document import Document, Position
 from dllm_lsp.text.positions import Encoding
+from dllm_lsp.workspace.opened import Opened
 
 
 class Documents(Workspace):
@@ -16,8 +19,8 @@ class Documents(Workspace):
     which read files.
     """
 
-    def __init__(self, encoding: Encoding) -> None:
-        super().__init__(None, position_encoding=encoding)
+    def __init__(self, encoding: Encoding, folders: Sequence[types.WorkspaceFolder] = ()) -> None:
+        super().__init__(None, workspace_folders=folders, position_encoding=encoding)
         self._encoding = encoding
         self._open: dict[str, Document] = {}
 
@@ -47,6 +50,11 @@ class Documents(Workspace):
     def remove_text_document(self, doc_uri: str) -> None:
         """Forget a document."""
         self._open.pop(doc_uri, None)
+
+    def opened(self) -> Opened:
+        """Return what the client has open now."""
+        folders = [folder.uri for folder in self.folders.values()]
+        return Opened(folders, {uri: document.lines for uri, document in self._open.items()})
 
     def find(self, wanted: types.OptionalVersionedTextDocumentIdentifier) -> Document | None:
         """Return the open document; None when it is unknown, or another version than the wanted one."""

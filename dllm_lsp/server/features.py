@@ -22,6 +22,7 @@ def new_session(settings: Settings) -> Session:
     session.feature(types.INITIALIZE)(initialize)
     session.feature(types.INITIALIZED)(initialized)
     session.feature(types.WORKSPACE_DID_CHANGE_CONFIGURATION)(did_change_configuration)
+    session.feature(types.TEXT_DOCUMENT_DID_SAVE)(did_save)
     session.feature(types.TEXT_DOCUMENT_DID_CLOSE)(did_close)
     session.feature(types.TEXT_DOCUMENT_INLINE_COMPLETION, types.InlineCompletionOptions())(inline_completion)
     session.command("dllm.status")(status)
@@ -30,11 +31,11 @@ def new_session(settings: Settings) -> Session:
 
 
 def initialize(ls: Session, params: types.InitializeParams) -> None:
-    """Take the client's settings, what folder it has open, and whether it shows progress."""
+    """Take the client's settings, what folders it has open, and whether it shows progress."""
     window = params.capabilities.window
     if window is not None and window.work_done_progress:
         ls.show_progress()
-    ls.open_folder(params.root_uri)
+    ls.open_folders(params.workspace_folders or ())
     ls.take_settings(params.initialization_options)
 
 
@@ -51,9 +52,15 @@ async def did_change_configuration(ls: Session, params: types.DidChangeConfigura
     await ls.follow_settings()
 
 
+def did_save(ls: Session, _: types.DidSaveTextDocumentParams) -> None:
+    """Look at files anew."""
+    ls.service.outdate_files()
+
+
 def did_close(ls: Session, params: types.DidCloseTextDocumentParams) -> None:
     """Stop working on a document that pygls has closed."""
     ls.completion.forget(params.text_document.uri)
+    ls.service.forget(params.text_document.uri)
 
 
 async def inline_completion(ls: Session, params: InlineCompletionParams) -> Answer:

@@ -131,7 +131,8 @@ class Protocol(LanguageServerProtocol):
     def lsp_initialize(self, params: types.InitializeParams) -> Generator[Any, Any, types.InitializeResult]:
         """Initialize as pygls does, with documents of our own."""
         result = yield from super().lsp_initialize(params)
-        self._workspace = Documents(Encoding(result.capabilities.position_encoding or Encoding.UTF16))
+        encoding = Encoding(result.capabilities.position_encoding or Encoding.UTF16)
+        self._workspace = Documents(encoding, params.workspace_folders or ())
         return result
 
     @lsp_method(types.SHUTDOWN)

@@ -15,14 +15,23 @@ from dllm_lsp.worker.messages import Status
 if TYPE_CHECKING:
     from dllm_lsp.autocomplete import Autocomplete
     from dllm_lsp.worker.client import EngineClient
+    from dllm_lsp.workspace.neighborhoods import Neighborhoods
+    from dllm_lsp.workspace.opened import Opened
 
 CLOSE_SECONDS = 1.0
 
 
 class Service:
-    """An engine client and the autocomplete that asks it."""
+    """An engine client, the autocomplete that asks it, and the files around what is `opened`."""
 
-    def __init__(self, on_status: Callable[[Status], None], on_notice: Callable[[str], None]) -> None:
+    def __init__(
+        self,
+        on_status: Callable[[Status], None],
+        on_notice: Callable[[str], None],
+        opened: Callable[[], Opened],
+    ) -> None:
+        self._opened = opened
+        self._neighborhoods: Neighborhoods | None = None
         self._autocomplete: Autocomplete | None = None
         self._was_ready = False
         self._on_status = on_status
@@ -53,19 +62,33 @@ class Service:
         # What the engine needs is imported here, and not before the answer to `initialize`.
         from dllm_lsp.autocomplete import Autocomplete  # noqa: PLC0415
         from dllm_lsp.worker.client import EngineClient  # noqa: PLC0415
+        from dllm_lsp.workspace.neighborhoods import Neighborhoods, in_background  # noqa: PLC0415
 
+        if self._neighborhoods is None:
+            self._neighborhoods = Neighborhoods(self._opened, in_background)
+        related = self._neighborhoods.related
         used, self._settings, self._note = self._settings, settings, note
         old = self._engine
         if old is not None and used is not None and _same_engine(used, settings):
-            self._autocomplete = Autocomplete(old, settings.suggest)
+            self._autocomplete = Autocomplete(old, settings.suggest, related)
             return
         new = self._engine = EngineClient(settings, self._take_status, self._on_notice)
-        self._autocomplete = Autocomplete(new, settings.suggest)
+        self._autocomplete = Autocomplete(new, settings.suggest, related)
         self._on_status(new.status)
         async with self._lock:  # changes in quick succession take effect in their order
             if old is not None:
                 await old.close()
             await new.start()
+
+    def outdate_files(self) -> None:
+        """Look at files anew, of which some have changed."""
+        if self._neighborhoods is not None:
+            self._neighborhoods.outdate()
+
+    def forget(self, uri: str) -> None:
+        """Give up what is known of a document's files."""
+        if self._neighborhoods is not None:
+            self._neighborhoods.forget(uri)
 
     async def restart(self) -> None:
         """End the engine and start it again."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from threading import Event
 from typing import Any
@@ -13,7 +13,6 @@ from lsprotocol import types
 from pygls.exceptions import JsonRpcException, JsonRpcInternalError
 from pygls.io_ import run_async
 from pygls.lsp.server import LanguageServer
-from pygls.uris import to_fs_path
 
 from dllm_lsp import __version__
 from dllm_lsp.server.completion import InlineCompletion
@@ -24,6 +23,8 @@ from dllm_lsp.server.service import Service
 from dllm_lsp.server.streams import MessageReader, MessageWriter
 from dllm_lsp.settings import Settings, merged
 from dllm_lsp.worker.messages import Status
+from dllm_lsp.workspace.files import path_of
+from dllm_lsp.workspace.opened import Opened
 
 NAME = "dllm-lsp"  # of the server, and of its section in a client's settings
 
@@ -37,7 +38,7 @@ class Session(LanguageServer):
 
     def __init__(self, settings: Settings) -> None:
         super().__init__(NAME, __version__, protocol_cls=Protocol, converter_factory=converter)
-        self.service = Service(self._take_status, self._warn)
+        self.service = Service(self._take_status, self._warn, self._opened)
         self.completion = InlineCompletion(self.service)
         self._progress: LoadingProgress | None = None
         self._base = self._settings = settings
@@ -77,10 +78,9 @@ class Session(LanguageServer):
         """Show from now on that the engine loads."""
         self._progress = LoadingProgress(self.work_done_progress)
 
-    def open_folder(self, uri: str | None) -> None:
-        """Serve the code in this folder of this machine."""
-        path = to_fs_path(uri) if uri else None
-        self._folder = Path(path) if path else None
+    def open_folders(self, folders: Sequence[types.WorkspaceFolder]) -> None:
+        """Serve the code in these folders of this machine, with the model of the first."""
+        self._folder = path_of(folders[0].uri) if folders else None
 
     def take_settings(self, tree: object) -> None:
         """Use the client's settings, which replace those that it gave before; None leaves them."""
@@ -108,6 +108,9 @@ class Session(LanguageServer):
         if choice.is_stale:
             self._warn(choice.note)
         await self.service.use(choice.settings, "" if choice.is_stale else choice.note)
+
+    def _opened(self) -> Opened:
+        return self.protocol.workspace.opened()
 
     def _take_status(self, status: Status) -> None:
         if self._progress is not None:

@@ -42,6 +42,11 @@ class Document:
         self._encoding = encoding
         self._lines = split_lines(text)
 
+    @property
+    def lines(self) -> tuple[str, ...]:
+        """The lines as they are now, with their ends."""
+        return tuple(self._lines)
+
     def replace_all(self, text: str) -> None:
         """Replace the whole text."""
         self._lines = split_lines(text)
@@ -62,7 +67,7 @@ class Document:
     def snapshot(self, position: Position) -> Snapshot:
         """Return the document as it is now, with the cursor at `position`."""
         line, column = self.place(position)
-        return Snapshot(self.uri, self.version, self.language, tuple(self._lines), line, column)
+        return Snapshot(self.uri, self.version, self.language, self.lines, line, column)
 
     def place(self, position: Position) -> tuple[int, int]:
         """Return the line and the code-point column nearest to a position."""

@@ -35,7 +35,7 @@ async def test_the_clients_first_known_encoding_is_chosen(
 async def test_initialize_says_what_the_server_does(client: Client) -> None:
     result = await client.begin()
     assert result["serverInfo"] == {"name": "dllm-lsp", "version": __version__}
-    assert result["capabilities"]["textDocumentSync"] == {"openClose": True, "change": 2, "save": False}
+    assert result["capabilities"]["textDocumentSync"] == {"openClose": True, "change": 2, "save": True}
     assert result["capabilities"]["inlineCompletionProvider"] == {}
     for command in result["capabilities"]["executeCommandProvider"]["commands"]:
         await client.request("workspace/executeCommand", {"command": command, "arguments": []})

@@ -28,7 +28,7 @@ async def test_initialize(start_editor: StartEditor, client: str, encoding: str)
     assert result.server_info == types.ServerInfo("dllm-lsp", __version__)
     assert result.capabilities.position_encoding == encoding
     sync = result.capabilities.text_document_sync
-    assert sync == types.TextDocumentSyncOptions(True, types.TextDocumentSyncKind.Incremental, save=False)
+    assert sync == types.TextDocumentSyncOptions(True, types.TextDocumentSyncKind.Incremental, save=True)
     assert result.capabilities.inline_completion_provider == types.InlineCompletionOptions()
     assert result.capabilities.execute_command_provider
     assert result.capabilities.execute_command_provider.commands == ("dllm.status", "dllm.restart")

@@ -1,0 +1,1 @@
+"""A project's files on disk: which of them may be looked at, and their texts."""

@@ -1,0 +1,13 @@
+"""What an editor has open. Knows no protocol."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping, Sequence
+from typing import NamedTuple
+
+
+class Opened(NamedTuple):
+    """Folders, and the lines of documents, both by URI."""
+
+    folders: Collection[str]
+    documents: Mapping[str, Sequence[str]]
