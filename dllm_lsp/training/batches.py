@@ -26,6 +26,7 @@ class BatchConfig(Struct, frozen=True, kw_only=True):
     """Documents a batch, tokens a document, holes a document, tokens a canvas; what holes and noise look like.
 
     A share of the batches, `with_snippets`, has up to `snippets` for each document, each of at most `snippet_tokens`.
+    Documents are of these `languages`, LSP ids; without any, of all that there are.
     """
 
     documents: int
@@ -35,6 +36,7 @@ class BatchConfig(Struct, frozen=True, kw_only=True):
     snippets: int = 0
     snippet_tokens: int = 192
     with_snippets: float = 0.5
+    languages: tuple[str, ...] = ()
     kinds: HoleKinds = HoleKinds()
     noise: NoiseConfig = NoiseConfig()
 
@@ -91,11 +93,16 @@ class Batches(Dataset[Batch]):
         related: SnippetTable | None = None,
     ) -> None:
         """`related` tells the files' snippets; without it there are none. Raises ValueError where there is no file."""
-        if not files:
-            raise ValueError("no source files to train on")
         self.files, self.tokenizer, self.config, self.seed = files, tokenizer, config, seed
         self._related = related
-        self._weights = list(accumulate(len(file.text) for file in files))
+        sizes = (
+            len(file.text) * (not config.languages or file.language in config.languages) for file in files
+        )
+        self._weights = list(accumulate(sizes))
+        if not self._weights or not self._weights[-1]:
+            raise ValueError(
+                f"no source files to train on of {', '.join(config.languages) or 'any language'}"
+            )
 
     def __getitem__(self, number: int) -> Batch:
         rng = random.Random(f"{self.seed}:{number}")

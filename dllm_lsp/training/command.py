@@ -31,7 +31,7 @@ def train(corpus: Path, run: Path, preset: str, seconds: float, weights: Path | 
     config = _config(run, preset, seconds)
     model = _begin_from(weights, run, config) if weights else None
     files = read_files(corpus / "train.jsonl")
-    tokenizer = _tokenizer(run, files, config.model.transformer.vocabulary, config.seed)
+    tokenizer = _tokenizer(run, files, config)
 
     def batches(split: str, files: Sequence[SourceFile]) -> Batches:
         table = corpus / f"{split}.snippets.npz"
@@ -70,11 +70,11 @@ def _begin_from(weights: Path, run: Path, config: TrainingConfig) -> StreamsMode
     return model.train()
 
 
-def _tokenizer(run: Path, files: Sequence[SourceFile], size: int, seed: int) -> Tokenizer:
-    path = run / _TOKENIZER
+def _tokenizer(run: Path, files: Sequence[SourceFile], config: TrainingConfig) -> Tokenizer:
+    path, size, languages = run / _TOKENIZER, config.model.transformer.vocabulary, config.batch.languages
     if not path.exists():
-        texts = [file.text for file in files]
-        random.Random(seed).shuffle(texts)
+        texts = [file.text for file in files if not languages or file.language in languages]
+        random.Random(config.seed).shuffle(texts)
         share = min(1.0, _TOKENIZER_CHARACTERS / max(1, sum(map(len, texts))))
         Tokenizer.train(texts[: max(1, int(share * len(texts)))], size).save(path)
     tokenizer = Tokenizer.load(path)

@@ -98,7 +98,7 @@ def _small(seconds: float) -> TrainingConfig:
             after=256,
             snippets=3,
         ),
-        batch=BatchConfig(documents=4, tokens=512, holes=14, canvas=24, snippets=3),
+        batch=BatchConfig(documents=4, tokens=512, holes=14, canvas=24, snippets=3, languages=("python",)),
         seconds=seconds,
         matrix_rate=0.01,
     )

@@ -2,6 +2,7 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from msgspec import structs
 from tiny_model import SOURCE, tiny_tokenizer
 
 from dllm_lsp.models.tokenizer import Tokenizer
@@ -91,3 +92,12 @@ def test_there_are_holes() -> None:
 def test_no_files_are_refused() -> None:
     with pytest.raises(ValueError, match="no source files"):
         Batches([], TOKENIZER, CONFIG, 0)
+
+
+def test_documents_are_of_the_languages_that_are_asked_for() -> None:
+    files = [*FILES, SourceFile("c.ts", "typescript", "const answer = 42\n" * 40)]
+    config = structs.replace(CONFIG, languages=("typescript",))
+    batches = Batches(files, TOKENIZER, config, 0)
+    assert {int(batches[i].before[0, 0]) for i in range(8)} == {TOKENIZER.begin("typescript")}
+    with pytest.raises(ValueError, match="of rust"):
+        Batches(files, TOKENIZER, structs.replace(CONFIG, languages=("rust",)), 0)

@@ -16,6 +16,7 @@ from dllm_lsp.engine.engine import Engine
 from dllm_lsp.models.checkpoint import load_checkpoint
 from dllm_lsp.training import export, trainer
 from dllm_lsp.training.files import SourceFile
+from dllm_lsp.training.snippets import SnippetTable
 from dllm_lsp.worker.messages import Hole, Infill, Limits
 
 
@@ -24,7 +25,8 @@ def corpus(tmp_path: Path) -> Path:
     folder = tmp_path / "corpus"
     folder.mkdir()
     for name in ("train", "heldout"):
-        files = [SourceFile(f"{name}{number}.py", "python", SOURCE) for number in range(3)]
+        files = [SourceFile(f"p==1/{name}{number}.py", "python", SOURCE, "p==1") for number in range(3)]
+        SnippetTable.build(files).save(folder / f"{name}.snippets.npz")
         (folder / f"{name}.jsonl").write_bytes(b"".join(json.encode(file) + b"\n" for file in files))
     return folder
 
@@ -71,8 +73,10 @@ def test_a_run_is_taken_up_with_its_own_configuration(tmp_path: Path, corpus: Pa
     [
         ("corpus/train.jsonl", None, "No such file.*train.jsonl"),
         ("corpus/train.jsonl", "{}", "train.jsonl is not a corpus file"),
-        ("corpus/train.jsonl", "", "no source files"),
-        ("corpus/heldout.jsonl", "", "no source files"),
+        ("corpus/train.jsonl", "", "train.snippets.npz belongs to another corpus"),
+        ("corpus/heldout.jsonl", "", "heldout.snippets.npz belongs to another corpus"),
+        ("corpus/train.snippets.npz", None, "No such file.*train.snippets.npz"),
+        ("corpus/train.snippets.npz", "x", "train.snippets.npz is no table of snippets"),
         ("run/config.json", "{}", "config.json"),
         ("run/config.json", "x", "config.json"),
         ("run/tokenizer.json", "x", "tokenizer.json is not a tokenizer file"),
