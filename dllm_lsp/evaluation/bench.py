@@ -1,4 +1,4 @@
-"""The benchmark command: whole suggestions next to llama.cpp, latency of a keystroke, time to start, memory."""
+"""The benchmark command: suggestions next to llama.cpp, passes, latency of a keystroke, time to start, memory."""
 
 from __future__ import annotations
 
@@ -19,11 +19,12 @@ import torch
 from numpy.typing import ArrayLike
 
 from dllm_lsp.engine.engine import Engine
-from dllm_lsp.evaluation.contest import contest
+from dllm_lsp.evaluation.contest import THREADS, contest
 from dllm_lsp.evaluation.keystrokes import OpenFile, keystrokes, open_file
 from dllm_lsp.evaluation.language_server import LanguageServer, ServerError
 from dllm_lsp.evaluation.latency import Samples, in_process, through_server
 from dllm_lsp.evaluation.options import add_engine_options, positive
+from dllm_lsp.evaluation.passes import pass_table
 from dllm_lsp.evaluation.tables import table
 from dllm_lsp.models.checkpoint import CheckpointError, load_checkpoint, resolve
 from dllm_lsp.models.streams import StreamsModel
@@ -62,7 +63,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
 
 def _contests(bundled: Path) -> Iterator[str]:
-    """Yield a table for the bundled network's shape and one for a larger one's."""
+    """Yield tables of suggestions and of passes, for the bundled network's shape and for a larger one's."""
     network, tokenizer = load_checkpoint(bundled, torch.device("cpu"))
     assert isinstance(network, StreamsModel)
     assert isinstance(tokenizer, Tokenizer)
@@ -70,6 +71,7 @@ def _contests(bundled: Path) -> Iterator[str]:
     for config in (network.config, larger):
         with tempfile.TemporaryDirectory(prefix="dllm-", ignore_cleanup_errors=True) as folder:
             yield contest(config, tokenizer, Path(folder), ROUNDS)
+        yield pass_table(config, THREADS, 4 * ROUNDS)
 
 
 async def _starts(environment: Mapping[str, str]) -> list[float]:
