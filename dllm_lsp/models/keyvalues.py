@@ -2,8 +2,25 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from typing import NamedTuple
+
 import torch
 from torch import Tensor
+
+
+class Slot(NamedTuple):
+    """One layer's keys and values [rows, heads, length, head width], and the ends of both that a pass writes."""
+
+    keys: Tensor
+    values: Tensor
+    last_keys: Tensor
+    last_values: Tensor
+
+    def write(self, keys: Tensor, values: Tensor) -> None:
+        """Put a pass's keys and values there."""
+        self.last_keys.copy_(keys)
+        self.last_values.copy_(values)
 
 
 class KeyValues:
@@ -26,6 +43,7 @@ class KeyValues:
                 2, layers, rows, heads, capacity, head_width, dtype=dtype, device=device
             )
         self.length = 0
+        self._sizes, self._slots = (0, 0), list[Slot]()
 
     @property
     def capacity(self) -> int:
@@ -47,13 +65,19 @@ class KeyValues:
         """The valid values, shaped like the keys."""
         return self._store[1, :, :, :, : self.length]
 
-    def write(self, layer: int, start: int, keys: Tensor, values: Tensor) -> tuple[Tensor, Tensor]:
-        """Put keys and values [rows, heads, n, head width] at `start`; return this layer's, up to their end."""
-        end = start + keys.shape[2]
-        assert end <= self.capacity, "written beyond the store"
-        self._store[0, layer, :, :, start:end] = keys
-        self._store[1, layer, :, :, start:end] = values
-        return self._store[0, layer, :, :, :end], self._store[1, layer, :, :, :end]
+    def slots(self, count: int) -> Sequence[Slot]:
+        """Return room for `count` tokens behind the valid ones, a slot a layer, as long as all of these together.
+
+        They are made anew only for other lengths than the last pass had: to cut tensors takes time too.
+        """
+        if self._sizes != (self.length, count):
+            start, end = self.length, self.length + count
+            assert end <= self.capacity, "written beyond the store"
+            keys, values = self._store[:, :, :, :, :end]
+            parts = (keys, values, keys[:, :, :, start:], values[:, :, :, start:])
+            self._slots = [Slot(*layer) for layer in zip(*parts, strict=True)]
+            self._sizes = (start, count)
+        return self._slots
 
     def put(self, row: int, start: int, keys: Tensor, values: Tensor) -> None:
         """Put every layer's keys and values [layers, heads, n, head width] into a row at `start`."""

@@ -27,7 +27,7 @@ from torch.nn.utils.rnn import pad_sequence
 
 from dllm_lsp.models.copying import COPY_WIDTH, CopyHead, Sources
 from dllm_lsp.models.keyvalues import KeyValues
-from dllm_lsp.models.transformer import Count, Transformer, TransformerConfig
+from dllm_lsp.models.transformer import Count, Rotation, Transformer, TransformerConfig
 
 BEFORE, AFTER, CANVAS = 0, 1, 2
 """Roles, each with a learned embedding."""
@@ -119,12 +119,12 @@ class Streams(NamedTuple):
 class Surroundings(NamedTuple):
     """What canvases look at: a row of keys and values for each, with room for the canvases behind them.
 
-    `starts` [rows, 1] is each canvas's first position, `left` [rows, 1] the token before it. `bias` [rows, 1, 1,
+    `rotate` turns canvases to their positions, `left` [rows, 1] is the token before each. `bias` [rows, 1, 1,
     store.length] is minus infinity where a row is padded and 0 elsewhere.
     """
 
     store: KeyValues
-    starts: Tensor
+    rotate: Rotation
     left: Tensor
     bias: Tensor
     sources: Sources
@@ -177,17 +177,18 @@ class StreamsModel(nn.Module):
         """Return an empty stream of at most `capacity` tokens."""
         return Stream(self.empty(1, capacity))
 
-    def forward(self, x: Tensor, positions: Tensor, store: KeyValues, bias: Tensor) -> Tensor:
-        """One pass over embedded tokens [rows, n, width] at positions [rows, n]; return their hidden states.
+    def forward(self, x: Tensor, rotate: Rotation, store: KeyValues, bias: Tensor) -> Tensor:
+        """One pass over embedded tokens [rows, n, width], turned to their positions; return their hidden states.
 
         Their keys and values are written behind the store's, which does not grow. `bias`, broadcast to [rows, 1, n,
         store.length + n], is 0 where a token may look at a key, and minus infinity where it may not.
         """
-        rotate = self.transformer.rotation(positions[:, None])
+        slots = store.slots(x.shape[1])
 
         def attend(layer: int, query: Tensor, key: Tensor, value: Tensor) -> Tensor:
-            keys, values = store.write(layer, store.length, rotate(key), value)
-            return F.scaled_dot_product_attention(rotate(query), keys, values, bias)
+            slot = slots[layer]
+            slot.write(rotate(key), value)
+            return F.scaled_dot_product_attention(rotate(query), slot.keys, slot.values, bias)
 
         hidden: Tensor = self.transformer(x, attend)
         return hidden
@@ -196,8 +197,8 @@ class StreamsModel(nn.Module):
         """Append tokens [n], in the stream's own order, to it; return their hidden states [n, width]."""
         start, end = stream.length, stream.length + len(ids)
         positions = torch.arange(start, end, device=ids.device) * (-1 if role == AFTER else 1)
-        x = self.embed(ids[None], stream.last()[None], role)
-        hidden: Tensor = self(x, positions[None], stream.cache, causal(start, len(ids), self.device))[0]
+        x, rotate = self.embed(ids[None], stream.last()[None], role), self.transformer.rotation(positions)
+        hidden: Tensor = self(x, rotate, stream.cache, causal(start, len(ids), self.device))[0]
         stream.ids[start:end] = ids
         stream.copy_keys[start:end] = self.copies.key(hidden)
         stream.cache.length = end
@@ -239,7 +240,8 @@ class StreamsModel(nn.Module):
         unseen = excluded(entry >= starts)[:, None, None].expand(-1, -1, length, -1)
         own = causal(0, length, self.device).expand(rows, 1, -1, -1)
         x = self.embed(ids, torch.stack([stream.last(2) for stream in streams]), BEFORE)
-        hidden: Tensor = self(x, starts + cell, store, torch.cat([unseen, own], dim=-1))
+        rotate = self.transformer.rotation((starts + cell)[:, None])
+        hidden: Tensor = self(x, rotate, store, torch.cat([unseen, own], dim=-1))
         stored = padded_sources([[stream.copyable(BEFORE)] for stream in streams])
         far = (stored.distance + cell[:, None]).masked_fill(stored.distance <= 0, 0)
         sources = Sources(
@@ -268,9 +270,10 @@ class StreamsModel(nn.Module):
             for snippet in snippets:
                 end = self._lay(store, row, end, snippet, before.length - self.config.before)
         padding = torch.arange(longest, device=self.device) >= lengths[:, None]
+        starts = torch.tensor([[[context.before.length]] for context in contexts], device=self.device)
         return Surroundings(
             store,
-            starts=torch.tensor([[context.before.length] for context in contexts], device=self.device),
+            rotate=self.transformer.rotation(starts + torch.arange(canvas, device=self.device)),
             left=torch.stack([context.before.last() for context in contexts]),
             bias=excluded(padding)[:, None, None],
             sources=padded_sources([self._copyable(context) for context in contexts]),
@@ -319,7 +322,7 @@ class StreamsModel(nn.Module):
         padding = excluded(cell >= lengths[:, None])[:, None, None]
         bias = torch.cat([around.bias, padding], dim=-1)
         x = self.embed(canvas, around.left, CANVAS)
-        hidden = self(x, around.starts + cell, around.store, bias)
+        hidden = self(x, around.rotate.first(len(cell)), around.store, bias)
         return self.copies.log_probabilities(hidden, self.transformer.logits(hidden), around.sources)
 
 

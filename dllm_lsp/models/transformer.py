@@ -7,6 +7,7 @@ who attends to whom is the `Attend` that it is called with.
 from __future__ import annotations
 
 from collections.abc import Callable
+from copy import copy
 from typing import Annotated
 
 import torch
@@ -75,6 +76,12 @@ class Rotation:
         angles = positions[..., None].float() * theta**-exponents
         cos, sin = angles.cos(), angles.sin()
         self.cos, self.sin = torch.cat([cos, cos], dim=-1), torch.cat([-sin, sin], dim=-1)
+
+    def first(self, count: int) -> Rotation:
+        """Return the rotation for the first `count` of the positions."""
+        part = copy(self)
+        part.cos, part.sin = self.cos[..., :count, :], self.sin[..., :count, :]
+        return part
 
     def __call__(self, x: Tensor) -> Tensor:
         """Rotate x [..., length, head width]."""

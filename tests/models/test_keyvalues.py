@@ -37,17 +37,27 @@ def test_a_shorter_row_is_padded_with_numbers() -> None:
 def test_what_is_written_behind_its_end_is_seen_by_the_layer_alone() -> None:
     first, second, canvas = some(3), some(3), torch.randn(ROWS, HEADS, 2, WIDTH)
     kept = filled(first, second)
-    keys, values = kept.write(1, 3, canvas, canvas)
+    slot = kept.slots(2)[1]
+    slot.write(canvas, 2 * canvas)
     before = torch.stack([first[1], second[1]])
-    assert torch.equal(keys, torch.cat([before, canvas], dim=2))
-    assert torch.equal(values, torch.cat([-before, canvas], dim=2))
-    assert kept.length == 3
+    assert torch.equal(slot.keys, torch.cat([before, canvas], dim=2))
+    assert torch.equal(slot.values, torch.cat([-before, 2 * canvas], dim=2))
+    assert torch.equal(kept.keys, torch.stack([first, second], dim=1))
+
+
+def test_a_slot_is_as_long_as_the_last_pass_needs() -> None:
+    kept = filled(some(3), some(3))
+    assert kept.slots(2)[0].keys.shape[2] == 5
+    assert kept.slots(1)[0].keys.shape[2] == 4
+    kept.truncate(2)
+    assert kept.slots(1)[0].keys.shape[2] == 3
+    assert kept.slots(1) is kept.slots(1)
 
 
 def test_nothing_is_written_beyond_it_or_kept_that_was_not_there() -> None:
-    kept, canvas = store(2), torch.zeros(ROWS, HEADS, 2, WIDTH)
+    kept = store(2)
     with pytest.raises(AssertionError):
-        kept.write(0, 1, canvas, canvas)
+        kept.slots(3)
     with pytest.raises(AssertionError):
         kept.put(0, 1, some(2), some(2))
     with pytest.raises(AssertionError):
