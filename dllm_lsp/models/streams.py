@@ -183,7 +183,7 @@ class StreamsModel(nn.Module):
         Their keys and values are written behind the store's, which does not grow. `bias`, broadcast to [rows, 1, n,
         store.length + n], is 0 where a token may look at a key, and minus infinity where it may not.
         """
-        slots = store.slots(x.shape[1])
+        slots, bias = store.slots(x.shape[1]), bias.to(x.dtype)  # fused kernels want one type
 
         def attend(layer: int, query: Tensor, key: Tensor, value: Tensor) -> Tensor:
             slot = slots[layer]

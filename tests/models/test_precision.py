@@ -1,9 +1,12 @@
+from copy import deepcopy
+
 import pytest
 import torch
 from tiny_model import tiny_model
 
 from dllm_lsp.models import precision
 from dllm_lsp.models.precision import PrecisionError, check, int8_gain, resolved, storage
+from dllm_lsp.models.streams import AFTER, BEFORE, Streams
 
 CPU, GPU, APPLE = (torch.device(name) for name in ("cpu", "cuda", "mps"))
 NETWORK = tiny_model().transformer
@@ -77,3 +80,19 @@ def test_what_is_not_quantized_is_computed_as_the_device_does_best(
 
 def test_the_gain_is_measured_on_the_networks_own_layers() -> None:
     assert 0 < int8_gain(NETWORK) < 100
+
+
+@torch.no_grad()
+def test_the_bundled_architecture_computes_in_bfloat16() -> None:
+    found = []
+    for dtype in (torch.float32, torch.bfloat16):
+        model = deepcopy(tiny_model()).to(dtype)
+        before, after = model.stream(20), model.stream(20)
+        model.encode(torch.arange(40, 50), BEFORE, before)
+        model.encode(torch.arange(60, 70), AFTER, after)
+        contexts = [Streams(before, after)] * 2
+        canvases, lengths = torch.arange(80, 92).view(2, 6), torch.tensor([6, 6])
+        found.append(model.denoise(canvases, lengths, model.assemble(contexts, 6)).exp())
+    whole, half = found
+    assert half.dtype == torch.float32
+    assert float((half - whole).norm() / whole.norm()) < 0.05
