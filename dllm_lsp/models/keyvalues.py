@@ -18,9 +18,9 @@ class Slot(NamedTuple):
     last_values: Tensor
 
     def write(self, keys: Tensor, values: Tensor) -> None:
-        """Put a pass's keys and values there."""
-        self.last_keys.copy_(keys)
-        self.last_values.copy_(values)
+        """Put a pass's keys and values there: their numbers, not how they came about."""
+        self.last_keys.copy_(keys.detach())
+        self.last_values.copy_(values.detach())
 
 
 class KeyValues:

@@ -47,11 +47,11 @@ def _quantize_embedding(transformer: Transformer, kind: type[nn.Module], device:
     weight = transformer.embedding.weight.to(device)
     embedding = Int8Embedding(weight)
     transformer.embedding = embedding  # type: ignore[assignment]
-    if transformer.head is not None:
-        return
-    # On a CPU without VNNI, and wherever oneDNN is missing, the product that they could share is slow.
-    is_shared = kind is Int8Linear or (kind is PackedLinear and torch.cpu._is_vnni_supported())
-    transformer.head = TiedHead(embedding) if is_shared else kind(weight, None)  # type: ignore[assignment]
+    if (
+        transformer.head is None
+    ):  # the same weights, but only Int8Linear's kernel takes them as they lie there
+        head = TiedHead(embedding) if kind is Int8Linear else kind(weight, None)
+        transformer.head = head  # type: ignore[assignment]
 
 
 class Int8Embedding(nn.Module):
@@ -73,7 +73,7 @@ class Int8Embedding(nn.Module):
 
 
 class TiedHead(nn.Module):
-    """An output head whose weights are an embedding's, of which there is one copy."""
+    """An output head whose weights are an embedding's, without a copy of them."""
 
     def __init__(self, embedding: Int8Embedding) -> None:
         super().__init__()

@@ -45,6 +45,18 @@ def test_what_is_written_behind_its_end_is_seen_by_the_layer_alone() -> None:
     assert torch.equal(kept.keys, torch.stack([first, second], dim=1))
 
 
+def test_a_store_is_written_in_every_mode_whatever_the_last_one_was() -> None:
+    kept = filled(some(3), some(3))
+    canvas = torch.ones(ROWS, HEADS, 1, WIDTH, requires_grad=True)
+    for number, mode in enumerate(
+        (torch.no_grad, torch.enable_grad, torch.inference_mode, torch.enable_grad)
+    ):
+        with mode():
+            kept.slots(1)[0].write(number * canvas, canvas)
+    assert kept.slots(1)[0].keys[..., 3:, :].eq(3).all()
+    assert not kept.keys.requires_grad
+
+
 def test_a_slot_is_as_long_as_the_last_pass_needs() -> None:
     kept = filled(some(3), some(3))
     assert kept.slots(2)[0].keys.shape[2] == 5
