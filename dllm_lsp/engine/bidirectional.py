@@ -62,13 +62,14 @@ class BidirectionalContext:
         """The memory that the tokens take."""
         return 8 * sum(map(len, self.sides))
 
-    def become(self, before: list[int], after: list[int], snippets: Sequence[list[int]] = ()) -> int:
-        """Hold the code on both sides of a hole, in reading order; return how many tokens the first pass encodes.
-
-        These models were not trained to read snippets, which are left out.
-        """
+    def become(self, before: list[int], after: list[int]) -> int:
+        """Hold the code on both sides of a hole, in reading order; return how many tokens the first pass encodes."""
         self.sides = Sides([*self._begin, *before], [*after, *self._end])
         return sum(map(len, self.sides))
+
+    def relate(self, snippets: Sequence[list[int]], has_time: Callable[[], bool]) -> int:
+        """Leave snippets out, which these models were not trained to read."""
+        return 0
 
 
 class BidirectionalDenoiser:

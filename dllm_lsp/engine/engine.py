@@ -23,6 +23,9 @@ from dllm_lsp.worker.messages import Calibration, Draft, Hole, Infill, Infilled,
 CHARACTERS_PER_TOKEN = 3
 """Of code, a little under the mean, so that a full window seldom has to be cut again."""
 
+SNIPPETS_SHARE = 0.25
+"""Of a request's time; what is not encoded by then is left to the next one, since a person who types asks again."""
+
 BATCHES = (16, 4, 1)
 """How many canvases are worked on at a time; the next where the device's memory does not hold as many."""
 
@@ -87,7 +90,10 @@ class Engine:
         context = self._cache.of(request.document, hole.language)
         before, stem = self._tokenizer.healed(hole.before)
         snippets = [self._tokenizer.encode(text) for text in hole.snippets[: self.snippets]]
-        encoded = context.become(_near_end(before, self._model.before), self._after(hole), snippets)
+        encoded = context.become(_near_end(before, self._model.before), self._after(hole))
+        encoded += context.relate(
+            snippets, lambda: budget.milliseconds < SNIPPETS_SHARE * limits.milliseconds
+        )
         size = min(limits.tokens, self._model.canvas)
         steps = 0
         canvases = infill(

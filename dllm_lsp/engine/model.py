@@ -5,7 +5,7 @@ Everything has a batch dimension. A row is one canvas: another candidate for the
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import NamedTuple, Protocol, TypeVar
 
 from torch import Tensor
@@ -40,10 +40,14 @@ class Context(Protocol):
         """The memory it takes."""
         ...
 
-    def become(self, before: list[int], after: list[int], snippets: Sequence[list[int]] = ()) -> int:
-        """Hold the code on both sides of a hole, in reading order; return how many tokens were encoded for it.
+    def become(self, before: list[int], after: list[int]) -> int:
+        """Hold the code on both sides of a hole, in reading order; return how many tokens were encoded for it."""
+        ...
 
-        `snippets` are related code from elsewhere, the best first; what the model has no use for is left out.
+    def relate(self, snippets: Sequence[list[int]], has_time: Callable[[], bool]) -> int:
+        """Hold related code from elsewhere, the best first; return how many tokens were encoded for it.
+
+        What the model has no use for is left out, and what is not encoded once there is no time.
         """
         ...
 

@@ -6,7 +6,7 @@ A stream's tokens see only those before them, so whatever prefix of it still sta
 from __future__ import annotations
 
 import weakref
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import torch
 from torch import Tensor
@@ -73,25 +73,25 @@ class StreamsContext:
         """What is encoded."""
         return Streams(self._before.stream, self._after.stream, tuple(self._snippets.values()))
 
-    def become(self, before: list[int], after: list[int], snippets: Sequence[list[int]] = ()) -> int:
-        """Hold the code on both sides of a hole, in reading order; return how many tokens were encoded for it.
-
-        Of related snippets those that it has already are kept as they are; the best of them come first.
-        """
+    def become(self, before: list[int], after: list[int]) -> int:
+        """Hold the code on both sides of a hole, in reading order; return how many tokens were encoded for it."""
         begin = [self._begin]
-        encoded = self._before.become(begin + before) + self._after.become(begin + after[::-1])
-        return encoded + self._relate(snippets)
+        return self._before.become(begin + before) + self._after.become(begin + after[::-1])
 
-    def _relate(self, snippets: Sequence[list[int]]) -> int:
+    def relate(self, snippets: Sequence[list[int]], has_time: Callable[[], bool]) -> int:
+        """Hold related snippets, those that are encoded already at no cost; see `model.Context`."""
         limits, known = self._network.config, self._snippets
         wanted = [(self._begin, *ids[: limits.snippet_tokens - 1]) for ids in snippets[: limits.snippets]]
         self._snippets = {ids: known[ids] for ids in wanted if ids in known}
-        fresh = dict.fromkeys(ids for ids in wanted if ids not in known)
-        for ids in fresh:
+        encoded = 0
+        for ids in wanted:
+            if ids in self._snippets or not has_time():
+                continue
             stream = self._network.stream(len(ids))
             self._network.encode(torch.tensor(ids, device=self._network.device), BEFORE, stream)
             self._snippets[ids] = stream
-        return sum(map(len, fresh))
+            encoded += len(ids)
+        return encoded
 
 
 class StreamsDenoiser:

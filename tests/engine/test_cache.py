@@ -1,3 +1,4 @@
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from dllm_lsp.engine.cache import ContextCache
@@ -9,6 +10,9 @@ class Sized:
     bytes: int = 10
 
     def become(self, before: list[int], after: list[int]) -> int:
+        return 0
+
+    def relate(self, snippets: Sequence[list[int]], has_time: Callable[[], bool]) -> int:
         return 0
 
 

@@ -25,7 +25,13 @@ State = tuple[list[int], list[int], list[list[int]]]
 
 def context_of(state: State, language: str = "python") -> StreamsContext:
     context = MODEL.context(language)
-    context.become(*state)
+    return changed(context, state)
+
+
+def changed(context: StreamsContext, state: State) -> StreamsContext:
+    before, after, snippets = state
+    context.become(before, after)
+    context.relate(snippets, lambda: True)
     return context
 
 
@@ -64,7 +70,7 @@ def edits(draw: st.DrawFn) -> list[State]:
 def test_after_any_edits_the_cached_context_is_as_good_as_a_fresh_one(states: list[State]) -> None:
     cached = MODEL.context("python")
     for state in states:
-        cached.become(*state)
+        changed(cached, state)
         torch.testing.assert_close(logits(cached), logits(context_of(state)), rtol=1e-4, atol=1e-4)
 
 
@@ -109,9 +115,15 @@ def test_only_what_is_new_is_encoded() -> None:
     assert context.become([12, 13], [14, 17, 15, 16]) == 2
     assert context.become([12, 18, 14], [15, 16]) == 2
     assert context.become([], []) == 0
-    assert context.become([], [], SNIPPETS[:1]) == 5  # with a begin token
-    assert context.become([], [], SNIPPETS[1::-1]) == 4
-    assert context.become([], [], SNIPPETS[:1]) == 0
+    assert context.relate(SNIPPETS[:1], lambda: True) == 5  # with a begin token
+    assert context.relate(SNIPPETS[1::-1], lambda: True) == 4
+    assert context.relate(SNIPPETS[:1], lambda: True) == 0
+
+
+def test_without_time_only_snippets_are_held_that_are_encoded_already() -> None:
+    context = context_of(([12], [13], SNIPPETS[:1]))
+    assert context.relate(SNIPPETS[:2], lambda: False) == 0
+    torch.testing.assert_close(logits(context), logits(context_of(([12], [13], SNIPPETS[:1]))))
 
 
 def test_snippets_beyond_what_a_model_reads_are_left_out() -> None:
@@ -151,9 +163,9 @@ def test_fit_is_how_likely_the_code_after_is_read_from_left_to_right(
     whole = torch.tensor([tiny_tokenizer().begin("python"), *before, *canvas, *known])
     expected = NETWORK.log_likelihoods(whole, BEFORE).tolist()[-len(known) :] if known else []
     padded = torch.tensor([canvas + [0] * (5 - len(canvas))])
-    other = context_of(([12, 13], []))
+    other = context_of(([12, 13], [], []))
     fits = MODEL.fit(
-        [context_of((before, after)), other], padded.expand(2, -1), torch.tensor([len(canvas), 2])
+        [context_of((before, after, [])), other], padded.expand(2, -1), torch.tensor([len(canvas), 2])
     )
     assert fits.tolist() == pytest.approx([sum(expected) / max(1, len(known)), 0], rel=1e-3, abs=1e-4)
     assert not math.isnan(fits[0])
