@@ -1,6 +1,7 @@
 from collections.abc import Callable
 
 import pytest
+from msgspec import structs
 
 from dllm_lsp.autocomplete import Autocomplete
 from dllm_lsp.settings import SuggestSettings
@@ -52,6 +53,32 @@ async def test_the_engine_gets_the_context_it_announced_and_what_the_user_grants
     assert 0 < len(hole.before) <= READY.before
     assert 0 < len(hole.after) <= READY.after
     assert (limits.milliseconds, limits.effort) == (50, "high")
+
+
+async def test_the_engine_gets_as_many_snippets_as_its_model_reads() -> None:
+    engine = Engine()
+    engine.status = structs.replace(READY, snippets=2)
+    asked: list[tuple[Snapshot, Hole, int]] = []
+
+    def related(*place: object) -> tuple[str, ...]:
+        asked.append(place)  # type: ignore[arg-type]
+        return ("one\n", "two\n")
+
+    here = snapshot("import os\nvalue = ", "\nprint(value)\n")
+    assert await Autocomplete(engine, SuggestSettings(), related).suggest(here) is not None
+    [(hole, _)] = engine.asked
+    assert hole.snippets == ("one\n", "two\n")
+    assert asked == [(here, structs.replace(hole, snippets=()), 2)]
+
+
+@pytest.mark.parametrize(("snippets", "count"), [(False, 3), (True, 0)])
+async def test_nothing_is_looked_for_that_nobody_wants_to_read(snippets: bool, count: int) -> None:
+    engine = Engine()
+    engine.status = structs.replace(READY, snippets=count)
+    settings = SuggestSettings(snippets=snippets)
+    autocomplete = Autocomplete(engine, settings, lambda *_: pytest.fail("it was looked for"))
+    assert await autocomplete.suggest(snapshot()) is not None
+    assert engine.asked[0][0].snippets == ()
 
 
 async def test_drafts_are_heard() -> None:

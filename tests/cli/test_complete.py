@@ -6,8 +6,10 @@ import json
 import subprocess
 from collections.abc import Callable
 from pathlib import Path
+from typing import ClassVar
 
 import pytest
+from msgspec import structs
 
 from dllm_lsp.cli import complete, main
 from dllm_lsp.settings import Settings
@@ -25,6 +27,7 @@ class KnownEngine:
 
     status = Status(state="ready", before=1000, after=1000)
     notices: tuple[str, ...] = ()
+    holes: ClassVar[list[Hole]] = []
 
     def __init__(
         self, settings: Settings, on_status: Callable[[Status], None], on_notice: Callable[[str], None]
@@ -47,6 +50,7 @@ class KnownEngine:
         if self.notices:
             return None
         masked = (Piece("number", 0.5), Piece(None, 0.25), Piece(None, 0.25))
+        self.holes.append(hole)
         on_draft(Draft(id=1, step=1, pieces=masked))
         pieces = (Piece("number", 0.5), Piece(" * ", 1.0), Piece("2", 1.0))
         on_draft(Draft(id=1, step=2, pieces=pieces))
@@ -62,7 +66,7 @@ def place(tmp_path: Path) -> str:
 
 @pytest.fixture
 def known(monkeypatch: pytest.MonkeyPatch) -> type[KnownEngine]:
-    engine = type("Engine", (KnownEngine,), {})
+    engine = type("Engine", (KnownEngine,), {"holes": []})
     monkeypatch.setattr("dllm_lsp.cli.complete.EngineClient", engine)
     return engine
 
@@ -136,6 +140,23 @@ def test_the_text_is_all_that_is_printed(
 ) -> None:
     assert main(["complete", place]) == 0
     assert tuple(capsys.readouterr()) == ("number * 2\n", "")
+
+
+@pytest.mark.parametrize("folder", [".", "shop", "elsewhere"])
+def test_related_code_of_the_project_is_waited_for(
+    folder: str, known: type[KnownEngine], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("shop", "lib", "elsewhere"):
+        (tmp_path / name).mkdir()
+    (tmp_path / "shop/app.py").write_text("from lib.price import double\nfrom local import double\ndouble")
+    (tmp_path / "shop/local.py").write_text("def double(local): ...\n")
+    (tmp_path / "lib/price.py").write_text("def double(imported): ...\n")
+    known.status = structs.replace(known.status, snippets=3)
+    monkeypatch.chdir(tmp_path / folder)
+    assert main(["complete", f"{tmp_path}/shop/app.py:3:7"]) == 0
+    [hole] = known.holes
+    found = {"def double(local): ...\n", "def double(imported): ...\n"}
+    assert set(hole.snippets) == (found if folder == "." else {"def double(local): ...\n"})
 
 
 def test_the_figures_as_json(
