@@ -7,7 +7,7 @@ import re
 from collections.abc import Container, Iterator
 
 _PYTHON = re.compile(
-    r"^[ \t]*from[ \t]+(?P<dots>\.*)(?P<module>[\w.]*)[ \t]+import[ \t]*(?P<names>\([^)]*\)|[^\n]*)"
+    r"^[ \t]*from[ \t]+(?P<dots>\.*)(?P<module>[\w.]*)[ \t]+import[ \t]*(?P<names>\([^)]{0,4000}\)|[^\n]*)"
     r"|^[ \t]*import[ \t]+(?P<modules>[\w., \t]+)",
     re.MULTILINE,
 )
