@@ -45,7 +45,10 @@ async def start_editor(
     editors: list[Editor] = []
 
     async def start(
-        name: str = "neovim", encodings: list[str] | None = None, options: dict[str, Any] | None = None
+        name: str = "neovim",
+        encodings: list[str] | None = None,
+        options: dict[str, Any] | None = None,
+        root: str | None = None,
     ) -> Editor:
         client = make_test_lsp_client()
         await client.start_io(*server_command, env=server_environment)
@@ -53,7 +56,9 @@ async def start_editor(
         capabilities.window = types.WindowClientCapabilities(work_done_progress=True)
         if encodings:
             capabilities.general = types.GeneralClientCapabilities(position_encodings=encodings)
-        params = types.InitializeParams(capabilities, initialization_options=options or OPTIONS)
+        params = types.InitializeParams(
+            capabilities, root_uri=root, initialization_options=options or OPTIONS
+        )
         editors.append(Editor(client, await client.initialize_session(params)))
         return editors[-1]
 
