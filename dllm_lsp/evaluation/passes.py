@@ -30,8 +30,12 @@ def pass_table(config: StreamsConfig, threads: Sequence[int], rounds: int) -> st
         torch.set_num_threads(count)
         taken = in_turns(tried, rounds)
         columns.append([f"{time:.1f} ({time / taken[_NAIVE]:.2f})" for time in taken.values()])
-    what = f"a pass over {CANVAS} tokens, {config.before + config.after} of context cached: ms (over the first row)"
-    header = [what, *(f"{count} thread" + "s" * (count > 1) for count in threads)]
+    size, context = config.transformer.parameters / 1e6, config.before + config.after
+    what = f"{size:.1f}M parameters, a pass over {CANVAS} tokens, {context} of context cached"
+    header = [
+        f"{what}: ms (over the first row)",
+        *(f"{count} thread" + "s" * (count > 1) for count in threads),
+    ]
     return table(header, [[name, *shown] for name, *shown in zip(tried, *columns, strict=True)])
 
 
