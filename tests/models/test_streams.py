@@ -30,7 +30,10 @@ SNIPPETS = [[5, 20, 21, 22], [5, 30, 31]]
 
 
 def batch_of(
-    tokens: list[int], holes: list[tuple[int, int]], canvases: torch.Tensor, snippets: Sequence[list[int]] = ()
+    tokens: list[int],
+    holes: list[tuple[int, int]],
+    canvases: torch.Tensor,
+    snippets: Sequence[list[int]] = (),
 ) -> Batch:
     length = len(tokens) + 1
     padded = [snippet + [9] * (6 - len(snippet)) for snippet in [*snippets, []]]
