@@ -12,7 +12,8 @@ import torch
 from torch import Tensor
 
 from dllm_lsp.engine.model import CanvasTokens
-from dllm_lsp.models.streams import AFTER, BEFORE, Stream, Streams, StreamsModel
+from dllm_lsp.models.encoded import AFTER, BEFORE, Stream, Streams
+from dllm_lsp.models.streams import StreamsModel
 from dllm_lsp.models.tokenizer import Tokenizer
 
 FIT = 8

@@ -9,7 +9,8 @@ import torch
 from torch import Tensor
 
 from dllm_lsp.models.checkpoint import Checkpoint
-from dllm_lsp.models.streams import AFTER, BEFORE, StreamsModel
+from dllm_lsp.models.encoded import AFTER, BEFORE
+from dllm_lsp.models.streams import StreamsModel
 from dllm_lsp.models.tokenizer import Tokenizer
 
 

@@ -14,8 +14,9 @@ from torch import Tensor
 
 from dllm_lsp.evaluation.naive import NaiveNetwork
 from dllm_lsp.evaluation.tables import table
+from dllm_lsp.models.encoded import AFTER, BEFORE, Streams
 from dllm_lsp.models.quantization import PackedLinear, quantize
-from dllm_lsp.models.streams import AFTER, BEFORE, Streams, StreamsConfig, StreamsModel
+from dllm_lsp.models.streams import StreamsConfig, StreamsModel
 from dllm_lsp.models.transformer import TransformerConfig
 
 CANVAS = 16

@@ -10,7 +10,8 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from dllm_lsp.models.copying import Sources
-from dllm_lsp.models.streams import AFTER, BEFORE, CANVAS, StreamsModel
+from dllm_lsp.models.encoded import AFTER, BEFORE, CANVAS
+from dllm_lsp.models.streams import StreamsModel
 from dllm_lsp.training.batches import Batch, sizes
 from dllm_lsp.training.flex import FlexTrainingAttention
 from dllm_lsp.training.head import weighted_likelihood

@@ -14,7 +14,8 @@ from dllm_lsp.engine.engine import Engine
 from dllm_lsp.engine.loading import infilling
 from dllm_lsp.engine.streams import StreamsContext, StreamsDenoiser, StreamsInfilling
 from dllm_lsp.models.checkpoint import Checkpoint, CheckpointError, save_checkpoint
-from dllm_lsp.models.streams import AFTER, BEFORE, Streams, StreamsConfig, StreamsModel, Surroundings
+from dllm_lsp.models.encoded import AFTER, BEFORE, Streams
+from dllm_lsp.models.streams import StreamsConfig, StreamsModel, Surroundings
 from dllm_lsp.models.tokenizer import Tokenizer
 from dllm_lsp.settings import Effort
 from dllm_lsp.worker.messages import Draft, Hole, Infill, Infilled, Limits

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from tiny_model import tiny_model, tiny_tokenizer
 
 from dllm_lsp.engine.streams import FIT, StreamsContext, StreamsInfilling
-from dllm_lsp.models.streams import BEFORE
+from dllm_lsp.models.encoded import BEFORE
 
 NETWORK = tiny_model(snippets=2)
 MODEL = StreamsInfilling(NETWORK, tiny_tokenizer())

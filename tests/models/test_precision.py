@@ -5,8 +5,8 @@ import torch
 from tiny_model import tiny_model
 
 from dllm_lsp.models import precision
+from dllm_lsp.models.encoded import AFTER, BEFORE, Streams
 from dllm_lsp.models.precision import PrecisionError, check, int8_gain, resolved, storage
-from dllm_lsp.models.streams import AFTER, BEFORE, Streams
 
 CPU, GPU, APPLE = (torch.device(name) for name in ("cpu", "cuda", "mps"))
 NETWORK = tiny_model().transformer

@@ -6,6 +6,7 @@ from tiny_model import tiny_model
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from dllm_lsp.models.encoded import BEFORE, CANVAS
 from dllm_lsp.models.quantization import (
     Fp8Linear,
     Int8Embedding,
@@ -15,7 +16,6 @@ from dllm_lsp.models.quantization import (
     quantize,
     quantized,
 )
-from dllm_lsp.models.streams import BEFORE, CANVAS
 from dllm_lsp.models.transformer import Transformer, TransformerConfig
 
 CPU = torch.device("cpu")

@@ -7,7 +7,8 @@ import pytest
 import torch
 from tiny_model import tiny_model
 
-from dllm_lsp.models.streams import AFTER, BEFORE, Streams, StreamsConfig, StreamsModel
+from dllm_lsp.models.encoded import AFTER, BEFORE, Streams
+from dllm_lsp.models.streams import StreamsConfig, StreamsModel
 from dllm_lsp.models.transformer import TransformerConfig
 from dllm_lsp.training.batches import Batch
 from dllm_lsp.training.losses import canvas_sources, hidden_states

@@ -26,7 +26,7 @@ SECONDS = 10.0
 SMALL = {
     "batch": BatchConfig(documents=1, tokens=40, holes=3, canvas=8),
     "report_steps": 3,
-    "heldout_batches": 1,
+    "heldout_batches": 6,
 }
 
 
