@@ -5,11 +5,14 @@ from pathlib import Path
 import pytest
 import torch
 from filelock import FileLock
+from msgspec import structs
 from tiny_model import tiny_model, tiny_tokenizer
 
 from dllm_lsp.cli import main, tune
 from dllm_lsp.models.checkpoint import save_checkpoint
 from dllm_lsp.settings import Settings
+from dllm_lsp.training.files import SourceFile
+from dllm_lsp.training.repository import Split
 from dllm_lsp.training.tuning import RESULT, Base, Measure, Outcome, Score
 from dllm_lsp.worker import tuned
 
@@ -83,7 +86,8 @@ def test_nothing_else_changes_anything(
 
 
 def test_how_good_a_model_is_is_measured_at_so_many_places(base: Path) -> None:
-    files = [tune.SourceFile("a.py", "python", "value = 1\nother = value\n" * 20)]
+    source = SourceFile("a.py", "python", "value = 1\nother = value\n" * 20)
+    files = Split([structs.replace(source, path="b.py")], [source])
     score = tune._measured(base, files, 3, 1000.0)
     assert score.places == 3
     assert 0 <= score.exact <= 1

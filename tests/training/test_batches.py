@@ -99,5 +99,5 @@ def test_documents_are_of_the_languages_that_are_asked_for() -> None:
     config = structs.replace(CONFIG, languages=("typescript",))
     batches = Batches(files, TOKENIZER, config, 0)
     assert {int(batches[i].before[0, 0]) for i in range(8)} == {TOKENIZER.begin("typescript")}
-    with pytest.raises(ValueError, match="of rust"):
-        Batches(files, TOKENIZER, structs.replace(CONFIG, languages=("rust",)), 0)
+    with pytest.raises(ValueError, match="of fortran"):
+        Batches(files, TOKENIZER, structs.replace(CONFIG, languages=("fortran",)), 0)
