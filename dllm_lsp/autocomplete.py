@@ -69,10 +69,19 @@ class Autocomplete:
         hole = hole_at(snapshot, status.before, status.after)
         if status.snippets and self._related is not None:
             hole = structs.replace(hole, snippets=self._related(snapshot, hole, status.snippets))
-        limits = Limits(effort=self._settings.effort, milliseconds=self._settings.milliseconds)
-        infilled = await self._engine.infill(snapshot.uri, METHOD, hole, limits, on_draft)
+        infilled = await self._engine.infill(snapshot.uri, METHOD, hole, limits_of(self._settings), on_draft)
         if infilled is None:
             return None
         suggestion = finish(snapshot, infilled, self._settings)
         self._cache.put(snapshot, suggestion)
         return suggestion
+
+
+def limits_of(settings: SuggestSettings) -> Limits:
+    """Return what one suggestion may cost: no more than it takes to know its line, or that it stays hidden."""
+    return Limits(
+        effort=settings.effort,
+        milliseconds=settings.milliseconds,
+        line=True,
+        confidence=settings.confidence,
+    )

@@ -55,6 +55,13 @@ async def test_the_engine_gets_the_context_it_announced_and_what_the_user_grants
     assert (limits.milliseconds, limits.effort) == (50, "high")
 
 
+async def test_the_engine_knows_what_would_be_shown() -> None:
+    engine = Engine()
+    await Autocomplete(engine, SuggestSettings(confidence=0.4)).suggest(snapshot())
+    [(_, limits)] = engine.asked
+    assert (limits.line, limits.confidence) == (True, 0.4)
+
+
 async def test_the_engine_gets_as_many_snippets_as_its_model_reads() -> None:
     engine = Engine()
     engine.status = structs.replace(READY, snippets=2)

@@ -12,6 +12,7 @@ from dllm_lsp.engine.cache import ContextCache
 from dllm_lsp.engine.calibration import read_calibration
 from dllm_lsp.engine.canvas import Canvas
 from dllm_lsp.engine.effort import EFFORTS, Effort
+from dllm_lsp.engine.enough import is_enough
 from dllm_lsp.engine.healing import Stem
 from dllm_lsp.engine.infilling import infill
 from dllm_lsp.engine.loading import load_model
@@ -105,10 +106,11 @@ class Engine:
             device=self._device,
             stem=Stem(stem, self._tokenizer) if stem else None,
             exact=limits.exact,
+            is_enough=lambda canvas: is_enough(self._pieces(canvas, stem), limits, self._worth),
         )
         for canvas in canvases:
             steps += 1
-            pieces = _behind(stem, self._pieces(canvas))
+            pieces = self._pieces(canvas, stem)
             yield Draft(id=request.id, step=steps, pieces=pieces)
         return Infilled(
             id=request.id,
@@ -124,24 +126,20 @@ class Engine:
     def _after(self, hole: Hole) -> list[int]:
         return _near_end(self._tokenizer.encode(hole.after)[::-1], self._model.after)[::-1]
 
-    def _pieces(self, canvas: Canvas) -> tuple[Piece, ...]:
-        """Return the tokens of a canvas of one row."""
+    def _pieces(self, canvas: Canvas, stem: str) -> tuple[Piece, ...]:
+        """Return the tokens of a canvas of one row, without the stem, which stands in the document already."""
         [ids], [probabilities] = canvas.ids.tolist(), canvas.probability.tolist()
-        texts = self._tokenizer.pieces(ids)
-        return tuple(
-            Piece(None if i == canvas.tokens.mask else text, probability)
-            for i, text, probability in zip(ids, texts, probabilities, strict=True)
-        )
+        pieces, left = [], len(stem)
+        for i, text, probability in zip(ids, self._tokenizer.pieces(ids), probabilities, strict=True):
+            if i == canvas.tokens.mask:
+                pieces.append(Piece(None, probability))
+                continue
+            pieces.append(Piece(text[left:], probability))
+            left = max(0, left - len(text))
+        return tuple(pieces)
 
-
-def _behind(stem: str, pieces: tuple[Piece, ...]) -> tuple[Piece, ...]:
-    """Return the pieces without the stem that they begin with, which stands in the document already."""
-    shown, left = [], len(stem)
-    for piece in pieces:
-        text = piece.text and piece.text[left:]
-        left = max(0, left - len(piece.text or ""))
-        shown.append(Piece(text, piece.probability))
-    return tuple(shown)
+    def _worth(self, probability: float) -> float:
+        return self.calibration(probability) if self.calibration else probability
 
 
 def _near_end(ids: list[int], limit: int) -> list[int]:

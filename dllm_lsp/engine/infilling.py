@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import TypeVar
 
 import torch
@@ -29,10 +29,12 @@ def infill(
     device: torch.device,
     stem: Stem | None = None,
     exact: bool = False,
+    is_enough: Callable[[Canvas], bool] = lambda canvas: False,
 ) -> Iterator[Canvas]:
     """Fill canvases of at most `longest` tokens, with `exact` one of just as many; the last one that is yielded is it.
 
-    Those before it are drafts of the likeliest candidate, one after every step. All begin with `stem`.
+    Those before it are drafts of the likeliest candidate, one after every step. All begin with `stem`. A canvas that
+    has no rivals is left as it is as soon as it `is_enough`.
     """
     tokens = model.tokens.fixed if exact else model.tokens
     lengths = [longest] if exact else _lengths(model, context, longest, effort, budget=budget, device=device)
@@ -41,7 +43,10 @@ def infill(
     budget.begin()
     masks = Canvas.masked(tokens, lengths, device)
     for canvas in denoise(denoiser, masks, effort.policy, budget, longest, stem=stem):
-        yield canvas.row(0)
+        draft = canvas.row(0)
+        yield draft
+        if len(rows) == 1 and is_enough(draft):
+            return
     if len(rows) > 1:
         budget.spend()
         best = merit(canvas, model.fit(rows, canvas.ids, canvas.lengths)).argmax()

@@ -71,7 +71,7 @@ class Writer(NamedTuple):
     def answer(self, case: Case, *, length_given: bool = False) -> Answer:
         """Fill the hole; with `length_given` on a canvas of as many tokens as the truth takes."""
         true_tokens = self.engine.tokens(case.truth, case.before)
-        limits = Limits(effort=self.effort, milliseconds=math.inf)
+        limits = Limits(effort=self.effort, milliseconds=math.inf, line=case.one_line)
         longest = min(limits.tokens, self.engine.canvas) if case.one_line else self.engine.canvas
         tokens = true_tokens if length_given else longest
         limits = structs.replace(limits, tokens=tokens, exact=length_given)

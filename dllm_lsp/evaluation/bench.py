@@ -11,6 +11,7 @@ import tempfile
 import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
+from typing import NamedTuple
 
 import msgspec
 import numpy as np
@@ -18,6 +19,7 @@ import psutil
 import torch
 from numpy.typing import ArrayLike
 
+from dllm_lsp.autocomplete import limits_of
 from dllm_lsp.engine.engine import Engine
 from dllm_lsp.evaluation.contest import THREADS, contest
 from dllm_lsp.evaluation.keystrokes import OpenFile, keystrokes, open_file
@@ -31,15 +33,24 @@ from dllm_lsp.models.streams import StreamsModel
 from dllm_lsp.models.tokenizer import Tokenizer
 from dllm_lsp.models.transformer import TransformerConfig
 from dllm_lsp.settings import SuggestSettings
-from dllm_lsp.worker.messages import Limits
 
 LINES = (100, 1_000, 10_000)
+GATES = (SuggestSettings(), SuggestSettings(confidence=0.0))
+"""As it is installed; and with everything shown, so that every text is written to its end."""
+
 STARTS = 9
 ROUNDS = 5
 LARGER = TransformerConfig(vocabulary=16_384, width=384, layers=12, heads=6, feed_forward=1024)
 """A network ten times the size of the first that was bundled: what a laptop may still run."""
 
 COMMAND = (sys.executable, "-P", "-m", "dllm_lsp", "--stdio")
+
+
+class Served(NamedTuple):
+    """What the keystrokes took through a server, and its resident megabytes afterwards."""
+
+    samples: dict[int, Samples]
+    megabytes: float
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -51,14 +62,14 @@ def main(arguments: Sequence[str] | None = None) -> None:
     try:
         engine = Engine.load(options.model, "auto", options.threads)
         contests = list(_contests(resolve("bundled")))
-        inside = in_process(engine, files, keys, Limits(milliseconds=SuggestSettings().milliseconds))
+        inside = [in_process(engine, files, keys, limits_of(settings)) for settings in GATES]
         with tempfile.TemporaryDirectory(prefix="dllm-", ignore_cleanup_errors=True) as runtime:
             environment = {**os.environ, "XDG_RUNTIME_DIR": runtime}  # no other client shares the engine
             starts = asyncio.run(_starts(environment))
-            outside, memory = asyncio.run(_serve(options, environment, files, keys))
+            outside = [asyncio.run(_serve(options, environment, files, keys, gate)) for gate in GATES]
     except (OSError, ValueError, CheckpointError, ServerError) as error:
         raise SystemExit(f"bench: {error}") from error
-    print("\n\n".join([*contests, _table(inside, outside, starts, memory)]))
+    print("\n\n".join([*contests, _table(inside, outside, starts)]))
     print(f"\n{ROUNDS} rounds, their medians; {len(keys)} keystrokes a file; {machine}")
 
 
@@ -90,33 +101,43 @@ async def _serve(
     environment: Mapping[str, str],
     files: Sequence[OpenFile],
     keys: Sequence[str],
-) -> tuple[dict[int, Samples], float]:
-    """Return what the keystrokes took through a server, and its resident megabytes afterwards."""
+    gate: SuggestSettings,
+) -> Served:
+    """Type through a server of its own."""
     settings = {
         "model": options.model,
         "engine": {"threads": options.threads, "linger": 1},
-        "suggest": {"confidence": 0},
+        "suggest": {"confidence": gate.confidence},
     }
     async with LanguageServer.started(COMMAND, environment) as server:
         await server.initialize(settings)
         await server.wait_ready()
         samples = await through_server(server, files, keys)
-        return samples, psutil.Process(server.pid).memory_info().rss / 1e6
+        return Served(samples, psutil.Process(server.pid).memory_info().rss / 1e6)
 
 
 def _table(
-    inside: Mapping[int, Samples], outside: Mapping[int, Samples], starts: list[float], memory: float
+    inside: Sequence[Mapping[int, Samples]], outside: Sequence[Served], starts: Sequence[float]
 ) -> str:
     header = ["p50 / p95", *(f"{lines:,} lines" for lines in LINES), f"{LINES[-1]:,} to {LINES[0]:,} (p50)"]
-    rows = [
-        ["keystroke, the engine in this process: ms", *_row(s.asked for s in inside.values())],
-        ["its network passes", *_row(s.passes for s in inside.values())],
-        ["keystroke, `dllm-lsp --stdio`: ms", *_row(s.asked for s in outside.values())],
-        ["typed what was suggested, `dllm-lsp --stdio`: ms", *_row(s.known for s in outside.values())],
-        ["process start to `initialize` answered: ms", _spread(starts), "", "", ""],
-        ["memory of the editor's half: MB", f"{memory:.0f}", "", "", ""],
-    ]
-    return table(header, rows)
+    rows = []
+    for gate, process, server in zip(GATES, inside, outside, strict=True):
+        at = f"gate {gate.confidence}: "
+        rows += [
+            [f"{at}keystroke, the engine in this process: ms", *_row(s.asked for s in process.values())],
+            [f"{at}its network passes", *_row(s.passes for s in process.values())],
+            [f"{at}keystroke, `dllm-lsp --stdio`: ms", *_row(s.asked for s in server.samples.values())],
+        ]
+    known = (s.known for s in outside[-1].samples.values())
+    return table(
+        header,
+        [
+            *rows,
+            ["typed what was suggested, `dllm-lsp --stdio`: ms", *_row(known)],
+            ["process start to `initialize` answered: ms", _spread(starts), "", "", ""],
+            ["memory of the editor's half: MB", f"{outside[0].megabytes:.0f}", "", "", ""],
+        ],
+    )
 
 
 def _row(samples: Iterable[Sequence[float]]) -> list[str]:

@@ -13,7 +13,7 @@ from msgspec import Meta, Struct, msgpack
 
 from dllm_lsp.settings import Effort
 
-VERSION = 3
+VERSION = 4
 HEADER_BYTES = 4
 MAX_FRAME_BYTES = 16 * 1024 * 1024
 
@@ -34,12 +34,15 @@ class Hole(Struct, frozen=True):
 class Limits(Struct, frozen=True, kw_only=True):
     """What one request may cost: effort, canvas size in tokens, network passes, wall-clock milliseconds.
 
-    With `exact` the canvas keeps its size: as many tokens are written as it has.
+    With `exact` the canvas keeps its size: as many tokens are written as it has. With `line` only the first line is
+    asked for, and what is asked for is given up, masks left in it, once it cannot reach `confidence` any more.
     """
 
     effort: Effort = "medium"
     tokens: int = 32
     exact: bool = False
+    line: bool = False
+    confidence: float = 0.0
     passes: int = 64
     milliseconds: float = 200.0
 

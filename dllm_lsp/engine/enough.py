@@ -1,0 +1,41 @@
+"""Whether a draft is all that was asked for, or can never be: every pass after that would be for nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from itertools import takewhile
+from math import prod
+
+from dllm_lsp.worker.messages import Limits, Piece
+
+
+def is_enough(pieces: Sequence[Piece], limits: Limits, worth: Callable[[float], float]) -> bool:
+    """Return whether what is asked for is written, or what is written makes it too improbable.
+
+    `worth` says what a probability from the model is worth. Tokens that are written stay, so their product is
+    the most that the probability of the whole can still be.
+    """
+    return _is_written(pieces, limits) or worth(_bound(pieces, limits)) < limits.confidence
+
+
+def _is_written(pieces: Sequence[Piece], limits: Limits) -> bool:
+    for piece in pieces:
+        if piece.text is None:
+            return False
+        if limits.line and _ends_line(piece.text):
+            break
+    return True
+
+
+def _bound(pieces: Sequence[Piece], limits: Limits) -> float:
+    """Return the product of the probabilities of what is written.
+
+    Of a line only what stands before the first mask, which may become its end.
+    """
+    if limits.line:
+        pieces = list(takewhile(lambda piece: piece.text is not None, pieces))
+    return prod(piece.probability for piece in pieces if piece.text is not None)
+
+
+def _ends_line(text: str) -> bool:
+    return "\n" in text or "\r" in text
