@@ -131,7 +131,10 @@ def _batches(files: Sequence[SourceFile], tokenizer: Tokenizer, config: Training
 
 
 def _config(model: StreamsModel, seconds: float) -> TrainingConfig:
-    """Small steps from a low rate that falls from early on: the model is to keep what it knows."""
+    """Small steps from a low rate that falls from early on: the model is to keep what it knows.
+
+    Every batch has snippets, as every suggestion has in a repository.
+    """
     shape = model.config
     return TrainingConfig(
         model=shape,
@@ -142,6 +145,7 @@ def _config(model: StreamsModel, seconds: float) -> TrainingConfig:
             canvas=shape.reach,
             snippets=shape.snippets,
             snippet_tokens=shape.snippet_tokens,
+            with_snippets=1.0,
         ),
         seconds=seconds,
         matrix_rate=0.003,
