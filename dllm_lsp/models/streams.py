@@ -45,6 +45,9 @@ class StreamsConfig(Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     snippet_tokens: Count = 192
 
 
+_FEW = 64
+"""Up to so many queries keep but one thread of a CPU busy in torch's fused attention; plain products keep all."""
+
 _IDLE = 2
 """How many stores are kept while nobody uses them."""
 
@@ -117,11 +120,13 @@ class StreamsModel(nn.Module):
         store.length + n], is 0 where a token may look at a key, and minus infinity where it may not.
         """
         slots, bias = store.slots(x.shape[1]), bias.to(x.dtype)  # fused kernels want one type
+        few = x.shape[1] <= _FEW and not x.is_cuda and torch.get_num_threads() > 1
+        mix = _products if few else F.scaled_dot_product_attention
 
         def attend(layer: int, query: Tensor, key: Tensor, value: Tensor) -> Tensor:
             slot = slots[layer]
             slot.write(rotate(key), value)
-            return F.scaled_dot_product_attention(rotate(query), slot.keys, slot.values, bias)
+            return mix(rotate(query), slot.keys, slot.values, bias)
 
         hidden: Tensor = self.transformer(x, attend)
         return hidden
@@ -256,6 +261,12 @@ class StreamsModel(nn.Module):
         x = self.embed(canvas, around.left, CANVAS)
         hidden = self(x, around.rotate.first(len(cell)), around.store, bias)
         return self.copies.log_probabilities(hidden, self.transformer.logits(hidden), around.sources)
+
+
+def _products(query: Tensor, keys: Tensor, values: Tensor, bias: Tensor) -> Tensor:
+    scores = (query * query.shape[-1] ** -0.5) @ keys.transpose(-1, -2) + bias
+    mixed: Tensor = scores.softmax(-1) @ values
+    return mixed
 
 
 def padded_sources(rows: Sequence[Sequence[Copyable]]) -> Sources:

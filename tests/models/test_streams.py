@@ -1,7 +1,7 @@
 """The training pass and the cached passes are the same function."""
 
 import copy
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 import pytest
 import torch
@@ -17,14 +17,18 @@ TEXT = 20
 CANVAS_SIZE = 5
 
 
-@pytest.fixture(scope="module")
-def model() -> StreamsModel:
+@pytest.fixture(scope="module", params=[1, 2], ids=["one thread", "two threads"])
+def model(request: pytest.FixtureRequest) -> Iterator[StreamsModel]:
+    """A network on threads that attend in their own way."""
+    threads = torch.get_num_threads()
+    torch.set_num_threads(request.param)
     torch.manual_seed(0)
     shape = TransformerConfig(vocabulary=50, width=32, layers=3, heads=2, feed_forward=48)
     model = StreamsModel(StreamsConfig(transformer=shape, reach=8, before=64, after=64))
     for parameter in model.parameters():  # zero-initialized projections would hide mistakes
         torch.nn.init.normal_(parameter, std=0.3)
-    return model.eval()
+    yield model.eval()
+    torch.set_num_threads(threads)
 
 
 SNIPPETS = [[5, 20, 21, 22], [5, 30, 31]]
