@@ -106,12 +106,13 @@ class Engine:
             device=self._device,
             stem=Stem(stem, self._tokenizer) if stem else None,
             exact=limits.exact,
-            is_enough=lambda canvas: is_enough(self._pieces(canvas, stem), limits, self._worth),
         )
-        for canvas in canvases:
+        for canvas, is_alone in canvases:
             steps += 1
             pieces = self._pieces(canvas, stem)
             yield Draft(id=request.id, step=steps, pieces=pieces)
+            if is_alone and is_enough(pieces, limits, self.calibration):
+                break
         return Infilled(
             id=request.id,
             pieces=pieces,
@@ -137,9 +138,6 @@ class Engine:
             pieces.append(Piece(text[left:], probability))
             left = max(0, left - len(text))
         return tuple(pieces)
-
-    def _worth(self, probability: float) -> float:
-        return self.calibration(probability) if self.calibration else probability
 
 
 def _near_end(ids: list[int], limit: int) -> list[int]:

@@ -2,20 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from itertools import takewhile
 from math import prod
 
-from dllm_lsp.worker.messages import Limits, Piece
+from dllm_lsp.worker.messages import Calibration, Limits, Piece, worth
 
 
-def is_enough(pieces: Sequence[Piece], limits: Limits, worth: Callable[[float], float]) -> bool:
+def is_enough(pieces: Sequence[Piece], limits: Limits, calibration: Calibration | None) -> bool:
     """Return whether what is asked for is written, or what is written makes it too improbable.
 
-    `worth` says what a probability from the model is worth. Tokens that are written stay, so their product is
-    the most that the probability of the whole can still be.
+    Tokens that are written stay, so the product of their probabilities is the most that that of the whole can still
+    be. By `calibration` it is what the suggestion's confidence will be.
     """
-    return _is_written(pieces, limits) or worth(_bound(pieces, limits)) < limits.confidence
+    return _is_written(pieces, limits) or worth(_bound(pieces, limits), calibration) < limits.confidence
 
 
 def _is_written(pieces: Sequence[Piece], limits: Limits) -> bool:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from typing import TypeVar
 
 import torch
@@ -29,12 +29,11 @@ def infill(
     device: torch.device,
     stem: Stem | None = None,
     exact: bool = False,
-    is_enough: Callable[[Canvas], bool] = lambda canvas: False,
-) -> Iterator[Canvas]:
+) -> Iterator[tuple[Canvas, bool]]:
     """Fill canvases of at most `longest` tokens, with `exact` one of just as many; the last one that is yielded is it.
 
-    Those before it are drafts of the likeliest candidate, one after every step. All begin with `stem`. A canvas that
-    has no rivals is left as it is as soon as it `is_enough`.
+    Those before it are drafts of the likeliest candidate, one after every step. All begin with `stem`. With
+    each comes whether no other candidate may yet be taken instead of it.
     """
     tokens = model.tokens.fixed if exact else model.tokens
     lengths = [longest] if exact else _lengths(model, context, longest, effort, budget=budget, device=device)
@@ -43,14 +42,11 @@ def infill(
     budget.begin()
     masks = Canvas.masked(tokens, lengths, device)
     for canvas in denoise(denoiser, masks, effort.policy, budget, longest, stem=stem):
-        draft = canvas.row(0)
-        yield draft
-        if len(rows) == 1 and is_enough(draft):
-            return
+        yield canvas.row(0), len(rows) == 1
     if len(rows) > 1:
         budget.spend()
         best = merit(canvas, model.fit(rows, canvas.ids, canvas.lengths)).argmax()
-        yield canvas.row(int(best))
+        yield canvas.row(int(best)), True
 
 
 def _lengths(

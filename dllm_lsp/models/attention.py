@@ -43,12 +43,16 @@ def products(lengths: Tensor, n: int, capacity: int) -> Mix:
     bias = _bias(lengths, capacity)
 
     def mix(query: Tensor, keys: Tensor, values: Tensor) -> Tensor:
-        grouped = _grouped(query, keys) * query.shape[-1] ** -0.5
-        weights = (grouped @ keys.transpose(-1, -2) + bias.to(query.dtype)).softmax(-1)
-        mixed: Tensor = (weights @ values).view_as(query)
-        return mixed
+        return two_products(_grouped(query, keys), keys, values, bias.to(query.dtype)).view_as(query)
 
     return mix
+
+
+def two_products(query: Tensor, keys: Tensor, values: Tensor, bias: Tensor) -> Tensor:
+    """Attend from queries [rows, heads, n, head width], `bias` added to their scaled scores."""
+    scores = (query * query.shape[-1] ** -0.5) @ keys.transpose(-1, -2) + bias
+    mixed: Tensor = scores.softmax(-1) @ values
+    return mixed
 
 
 def fused(lengths: Tensor, n: int, capacity: int) -> Mix:

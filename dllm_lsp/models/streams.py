@@ -25,6 +25,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 from torch.nn.utils.rnn import pad_sequence
 
+from dllm_lsp.models.attention import two_products
 from dllm_lsp.models.copying import CopyHead, Sources
 from dllm_lsp.models.encoded import AFTER, BEFORE, CANVAS, Copyable, Stream, Streams
 from dllm_lsp.models.keyvalues import KeyValues
@@ -121,7 +122,7 @@ class StreamsModel(nn.Module):
         """
         slots, bias = store.slots(x.shape[1]), bias.to(x.dtype)  # fused kernels want one type
         few = x.shape[1] <= _FEW and not x.is_cuda and torch.get_num_threads() > 1
-        mix = _products if few else F.scaled_dot_product_attention
+        mix = two_products if few else F.scaled_dot_product_attention
 
         def attend(layer: int, query: Tensor, key: Tensor, value: Tensor) -> Tensor:
             slot = slots[layer]
@@ -261,12 +262,6 @@ class StreamsModel(nn.Module):
         x = self.embed(canvas, around.left, CANVAS)
         hidden = self(x, around.rotate.first(len(cell)), around.store, bias)
         return self.copies.log_probabilities(hidden, self.transformer.logits(hidden), around.sources)
-
-
-def _products(query: Tensor, keys: Tensor, values: Tensor, bias: Tensor) -> Tensor:
-    scores = (query * query.shape[-1] ** -0.5) @ keys.transpose(-1, -2) + bias
-    mixed: Tensor = scores.softmax(-1) @ values
-    return mixed
 
 
 def padded_sources(rows: Sequence[Sequence[Copyable]]) -> Sources:

@@ -118,6 +118,11 @@ class Calibration(Struct, frozen=True):
         return (1 + math.tanh((self.slope * log_odds(probability) + self.offset) / 2)) / 2
 
 
+def worth(probability: float, calibration: Calibration | None) -> float:
+    """Return what a model's probability is worth; itself where that is not known."""
+    return calibration(probability) if calibration else probability
+
+
 def log_odds(probability: float) -> float:
     """Return the logarithm of a probability's odds, finite for 0 and 1 too."""
     probability = min(max(probability, 1e-9), 1 - 1e-9)
@@ -147,7 +152,7 @@ class Infilled(Struct, frozen=True, kw_only=True, tag="infilled"):
 
     def calibrated(self, probability: float) -> float:
         """Return what a probability from this model is worth; itself where that is not known."""
-        return self.calibration(probability) if self.calibration else probability
+        return worth(probability, self.calibration)
 
 
 class Dropped(Struct, frozen=True, tag="dropped"):

@@ -52,7 +52,10 @@ def written(model: LengthKnower, candidates: int, batch: int = 16, longest: int 
         Effort(passes=9, candidates=candidates, policy=threshold, batch=batch),
         Budget(9, math.inf),
     )
-    *_, last = infill(model, "the hole", longest, effort, budget, device=CPU)  # type: ignore[arg-type]
+    *drafts, (last, is_last) = infill(model, "the hole", longest, effort, budget, device=CPU)  # type: ignore[arg-type]
+    has_rivals = candidates > 1 and model.tokens.delete is None
+    assert is_last
+    assert all(is_alone is not has_rivals for _, is_alone in drafts)
     assert last.settled
     assert last.ids.shape[0] == 1
     return [int(last.lengths[0]), *set(last.ids[0].tolist())]

@@ -57,13 +57,19 @@ async def until_sent(client: Client, engine: FakeEngine, uri: str, *wanted: str)
             await asyncio.sleep(0.005)
 
 
-async def test_a_definition_in_another_file_reaches_the_engine_and_nothing_secret_does(
-    client: Client, reader: list[FakeEngine], root: Path
-) -> None:
+async def open_app(client: Client, engines: list[FakeEngine], root: Path) -> str:
+    """Open `APP` in the folder, wait until the first engine is sent its neighbor, and return its URI."""
     await client.begin(root=root.as_uri())
     uri = (root / "app.py").as_uri()
     client.open(APP, uri)
-    await until_sent(client, reader[0], uri, HELPER)
+    await until_sent(client, engines[0], uri, HELPER)
+    return uri
+
+
+async def test_a_definition_in_another_file_reaches_the_engine_and_nothing_secret_does(
+    client: Client, reader: list[FakeEngine], root: Path
+) -> None:
+    await open_app(client, reader, root)
     secret = (root / ".env").as_uri()
     client.open(APP, secret)
     count = len(reader[0].holes)
@@ -87,10 +93,7 @@ async def test_an_open_file_is_what_the_editor_says(
 async def test_what_was_saved_or_opened_again_is_looked_at_again(
     client: Client, reader: list[FakeEngine], root: Path, method: str
 ) -> None:
-    await client.begin(root=root.as_uri())
-    uri, changed = (root / "app.py").as_uri(), "def discount(changed): ...\n"
-    client.open(APP, uri)
-    await until_sent(client, reader[0], uri, HELPER)
+    uri, changed = await open_app(client, reader, root), "def discount(changed): ...\n"
     (root / "helper.py").write_text(changed)
     client.notify(f"textDocument/{method}", {"textDocument": {"uri": uri}})
     if method == "didClose":
@@ -150,10 +153,7 @@ async def test_without_a_reader_no_file_is_looked_at(
 async def test_the_engine_of_the_moment_gets_what_is_known(
     client: Client, reader: list[FakeEngine], root: Path
 ) -> None:
-    await client.begin(root=root.as_uri())
-    uri = (root / "app.py").as_uri()
-    client.open(APP, uri)
-    await until_sent(client, reader[0], uri, HELPER)
+    uri = await open_app(client, reader, root)
     settings = {"dllm-lsp": {"model": "/models/mine"}}
     client.notify("workspace/didChangeConfiguration", {"settings": settings})
     await until(lambda: len(reader) == 2 and reader[1].status.snippets == 3)

@@ -1,8 +1,6 @@
-"""Files of a workspace, read by the real server for a real model that reads snippets."""
+"""Files of a workspace, read by the real server for the shipped model, which reads snippets."""
 
 import asyncio
-import json
-import shutil
 from pathlib import Path
 
 import psutil
@@ -13,20 +11,8 @@ import dllm_lsp
 PACKAGE = Path(dllm_lsp.__file__).parent
 
 
-def reader(folder: Path) -> Path:
-    """Write a checkpoint that reads three snippets, whether or not it learned to."""
-    shutil.copytree(PACKAGE / "models/bundled", folder)
-    config = json.loads((folder / "config.json").read_text())
-    config["model"]["snippets"] = 3
-    (folder / "config.json").write_text(json.dumps(config))
-    return folder
-
-
-async def test_the_editors_half_stays_small_and_says_nothing(
-    start_editor: StartEditor, tmp_path: Path
-) -> None:
-    options = {**QUICKLY, "model": str(reader(tmp_path / "reader"))}
-    editor = await start_editor(options=options, root=PACKAGE.parent.as_uri())
+async def test_the_editors_half_stays_small_and_says_nothing(start_editor: StartEditor) -> None:
+    editor = await start_editor(options=QUICKLY, root=PACKAGE.parent.as_uri())
     status = await editor.settled()
     assert (status["state"], status["snippets"]) == ("ready", 3), status["detail"]
     for file in sorted(PACKAGE.glob("server/*.py"))[:5]:
