@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+from dllm_lsp.infill.hole import Hole
 from dllm_lsp.text.document import split_lines
 from dllm_lsp.text.snapshot import Snapshot
-from dllm_lsp.worker.messages import Hole
 
 CURSOR = "¦"
 

@@ -10,7 +10,8 @@ import pytest
 ROOT = Path(__file__).parents[1]
 PACKAGE = ROOT / "dllm_lsp"
 PAGES = sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md"), *ROOT.glob("editors/*/README.md")])
-ROOMS = sorted(folder.name for folder in PACKAGE.iterdir() if (folder / "__init__.py").exists())
+ROOMS = {folder.name: folder for folder in sorted(PACKAGE.iterdir()) if (folder / "__init__.py").exists()}
+ROOMS["scripts/bench"] = ROOT / "scripts/bench"
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
@@ -29,11 +30,14 @@ def test_files_on_the_way_of_a_keystroke_exist() -> None:
 @pytest.mark.parametrize("room", ROOMS)
 def test_every_module_of_a_room_is_named(room: str) -> None:
     modules = architecture().partition("## Modules")[2]
-    headings = list(re.finditer(r"^`([a-z]+)/`", modules, re.MULTILINE))
+    headings = list(re.finditer(r"^`([a-z/]+)/`", modules, re.MULTILINE))
     ends = [heading.start() for heading in headings[1:]] + [len(modules)]
     blocks = [modules[h.end() : end] for h, end in zip(headings, ends, strict=True) if h[1] == room]
     named = {name for block in blocks for name in re.findall(r"`([a-z_]+\.py)`", block)}
-    assert named == {file.name for file in (PACKAGE / room).rglob("*.py")} - {"__init__.py"}
+    assert named - {"__main__.py"} == {file.name for file in ROOMS[room].rglob("*.py")} - {
+        "__init__.py",
+        "__main__.py",
+    }
 
 
 def architecture() -> str:

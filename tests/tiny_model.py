@@ -6,10 +6,10 @@ from functools import cache
 
 import torch
 
-from dllm_lsp.models.checkpoint import Checkpoint
-from dllm_lsp.models.streams import StreamsConfig, StreamsModel
-from dllm_lsp.models.tokenizer import Tokenizer
-from dllm_lsp.models.transformer import TransformerConfig
+from dllm_lsp.models.checkpoints.checkpoint import Checkpoint
+from dllm_lsp.models.checkpoints.tokenizer import Tokenizer
+from dllm_lsp.models.network.transformer import TransformerConfig
+from dllm_lsp.models.streams.model import StreamsConfig, StreamsModel
 from dllm_lsp.training.files import SourceFile
 
 torch.set_num_threads(1)  # more of them only wait for each other

@@ -9,19 +9,19 @@ from pathlib import Path
 
 from msgspec import json
 
-from dllm_lsp.autocomplete import Autocomplete
+from dllm_lsp.assist.autocomplete import Autocomplete
+from dllm_lsp.assist.engines import engine_for
 from dllm_lsp.cli.errors import CommandError
 from dllm_lsp.cli.location import Location
+from dllm_lsp.client.tuned import choose
 from dllm_lsp.context.admission import refusal
+from dllm_lsp.infill.pieces import Draft
+from dllm_lsp.project.files import path_of
+from dllm_lsp.project.neighborhoods import Neighborhoods, at_once
+from dllm_lsp.project.opened import Opened
 from dllm_lsp.settings import Settings
 from dllm_lsp.suggest.suggestion import Suggestion
 from dllm_lsp.text.snapshot import Snapshot
-from dllm_lsp.worker.client import EngineClient
-from dllm_lsp.worker.messages import Draft
-from dllm_lsp.worker.tuned import choose
-from dllm_lsp.workspace.files import path_of
-from dllm_lsp.workspace.neighborhoods import Neighborhoods, at_once
-from dllm_lsp.workspace.opened import Opened
 
 READY_SECONDS = 120.0
 
@@ -55,18 +55,18 @@ async def ask(
 ) -> Suggestion | None:
     """Return what an editor would be shown; raises CommandError when the engine cannot be used."""
     notices: list[str] = []
-    client = EngineClient(settings, lambda status: None, notices.append)
-    await client.start()
+    engine = engine_for(settings, lambda status: None, notices.append)
+    await engine.start()
     try:
-        status = await client.wait_ready(READY_SECONDS)
+        status = await engine.wait_ready(READY_SECONDS)
         if status.state != "ready":
             detail = status.detail or f"it was not ready within {READY_SECONDS:.0f} s"
             raise CommandError(f"the engine cannot be used: {detail}")
         neighborhoods = Neighborhoods(lambda: _opened(snapshot), at_once)
-        autocomplete = Autocomplete(client, settings.suggest, neighborhoods.related)
+        autocomplete = Autocomplete(engine, settings.suggest, neighborhoods.related)
         suggestion = await autocomplete.suggest(snapshot, on_draft)
     finally:
-        await client.close()
+        await engine.close()
     if notices:
         raise CommandError(" ".join(notices))
     return suggestion

@@ -16,13 +16,13 @@ from rich.console import Console
 from rich.text import Text
 
 from dllm_lsp import __version__, hub
+from dllm_lsp.assist.engines import engine_for
+from dllm_lsp.client.identity import weights
+from dllm_lsp.client.tuned import choose
 from dllm_lsp.settings import Settings
-from dllm_lsp.worker.client import EngineClient
-from dllm_lsp.worker.errors import ModelError
-from dllm_lsp.worker.identity import weights
-from dllm_lsp.worker.log import log_path
-from dllm_lsp.worker.messages import Status
-from dllm_lsp.worker.tuned import choose
+from dllm_lsp.wire.errors import ModelError
+from dllm_lsp.wire.log import log_path
+from dllm_lsp.wire.messages import Status
 
 ENGINE_SECONDS = 120.0
 COMMAND_SECONDS = 10.0
@@ -115,12 +115,12 @@ def _engine(settings: Settings) -> Finding:
 
 
 async def _engine_status(settings: Settings, notices: list[str]) -> Status:
-    client = EngineClient(settings, lambda status: None, notices.append)
-    await client.start()
+    engine = engine_for(settings, lambda status: None, notices.append)
+    await engine.start()
     try:
-        return await client.wait_ready(ENGINE_SECONDS)
+        return await engine.wait_ready(ENGINE_SECONDS)
     finally:
-        await client.close()
+        await engine.close()
 
 
 def _editors() -> Iterator[Finding]:

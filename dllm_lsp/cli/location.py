@@ -7,10 +7,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from dllm_lsp.cli.errors import LocationError
+from dllm_lsp.project.files import LANGUAGES
 from dllm_lsp.text.document import split_lines
 from dllm_lsp.text.positions import content_of
 from dllm_lsp.text.snapshot import Snapshot
-from dllm_lsp.workspace.files import LANGUAGES
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,10 +7,10 @@ from collections.abc import Sequence
 from rich.console import Console
 from rich.text import Text
 
+from dllm_lsp.infill.pieces import Draft, Piece
 from dllm_lsp.suggest.suggestion import Suggestion
 from dllm_lsp.text.positions import content_of
 from dllm_lsp.text.snapshot import Snapshot
-from dllm_lsp.worker.messages import Draft, Piece
 
 _MASK = "░"
 _LINES = 3  # of the document, above the cursor's and below

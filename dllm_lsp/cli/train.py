@@ -12,7 +12,7 @@ from typing import Any
 
 from dllm_lsp.cli.errors import CommandError
 from dllm_lsp.settings import Settings
-from dllm_lsp.worker.errors import WorkerError
+from dllm_lsp.wire.errors import EngineError
 
 _EPILOG = """\
 examples:
@@ -70,14 +70,14 @@ def train(options: argparse.Namespace, settings: Settings) -> int:
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
     import torch  # noqa: PLC0415
 
-    from dllm_lsp.models.errors import CheckpointError  # noqa: PLC0415
+    from dllm_lsp.models.checkpoints.errors import CheckpointError  # noqa: PLC0415
 
     torch.set_flush_denormal(True)  # a CPU takes many times as long for numbers next to zero
     if options.threads:
         torch.set_num_threads(options.threads)
     try:
         return _run(options, settings)
-    except (ValueError, CheckpointError, WorkerError) as error:
+    except (ValueError, CheckpointError, EngineError) as error:
         raise CommandError(str(error)) from error
     finally:
         torch.set_flush_denormal(False)

@@ -12,15 +12,15 @@ import torch
 from filelock import FileLock, Timeout
 
 from dllm_lsp.cli.errors import CommandError
+from dllm_lsp.client import identity, tuned
 from dllm_lsp.engine.calibration import read_calibration, write_calibration
 from dllm_lsp.evaluation.answers import Writer
 from dllm_lsp.evaluation.holes import cut_holes
+from dllm_lsp.project.files import LANGUAGES
 from dllm_lsp.settings import Settings
 from dllm_lsp.training.progress import progress
 from dllm_lsp.training.repository import Split, read_repository, split
 from dllm_lsp.training.tuning import RESULT, Base, Outcome, Score, fine_tune
-from dllm_lsp.worker import identity, tuned
-from dllm_lsp.workspace.files import LANGUAGES
 
 _PLACES = 400
 _MEASURING_SHARE = 0.12  # of the budget, each time
@@ -29,7 +29,7 @@ _MEASURING_SHARE = 0.12  # of the budget, each time
 def tune(repository: Path, minutes: float, settings: Settings) -> int:
     """Fine-tune the model that the settings name and return the exit status, 130 if it was stopped.
 
-    Raises CommandError, CheckpointError, WorkerError, OSError, and ValueError for a repository that is too small.
+    Raises CommandError, CheckpointError, EngineError, OSError, and ValueError for a repository that is too small.
     """
     repository = repository.resolve()
     if not repository.is_dir():

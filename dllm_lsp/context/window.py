@@ -11,8 +11,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from dllm_lsp.infill.hole import Hole
 from dllm_lsp.text.snapshot import Snapshot
-from dllm_lsp.worker.messages import Hole
 
 
 def hole_at(snapshot: Snapshot, before: int, after: int) -> Hole:

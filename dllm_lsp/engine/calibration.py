@@ -6,9 +6,9 @@ from pathlib import Path
 
 from msgspec import ValidationError, convert, json, to_builtins
 
-from dllm_lsp.models.errors import CheckpointError
-from dllm_lsp.models.vocabulary import read_json
-from dllm_lsp.worker.messages import Calibration
+from dllm_lsp.infill.calibration import Calibration
+from dllm_lsp.models.checkpoints.errors import CheckpointError
+from dllm_lsp.models.checkpoints.vocabulary import read_json
 
 _CONFIG, _KEY = "config.json", "calibration"
 

@@ -17,9 +17,12 @@ from dllm_lsp.engine.healing import Stem
 from dllm_lsp.engine.infilling import infill
 from dllm_lsp.engine.loading import load_model
 from dllm_lsp.engine.model import Model
-from dllm_lsp.models.checkpoint import resolve
-from dllm_lsp.models.tokenizer import TextTokenizer
-from dllm_lsp.worker.messages import Calibration, Draft, Hole, Infill, Infilled, Piece
+from dllm_lsp.infill.calibration import Calibration
+from dllm_lsp.infill.hole import Hole
+from dllm_lsp.infill.limits import Limits
+from dllm_lsp.infill.pieces import Draft, Infilled, Piece
+from dllm_lsp.models.checkpoints.checkpoint import resolve
+from dllm_lsp.models.checkpoints.tokenizer import TextTokenizer
 
 CHARACTERS_PER_TOKEN = 3
 """Of code, a little under the mean, so that a full window seldom has to be cut again."""
@@ -66,29 +69,32 @@ class Engine:
         return len(self._tokenizer.encode(stem + text))
 
     @torch.inference_mode()
-    def infill(self, request: Infill, effort: Effort | None = None) -> Generator[Draft, None, Infilled]:
+    def infill(
+        self, document: str, hole: Hole, limits: Limits, effort: Effort | None = None
+    ) -> Generator[Draft, None, Infilled]:
         """Fill the hole, yielding after every denoising step; closing the generator cancels.
 
         The document's name only says what the cache may hold already; the answer does not depend on it. `effort` is
-        for those who measure; else it is the request's. Limits that leave room for no token or no pass give an empty
-        answer. Raises MemoryError where the device's memory does not hold a single canvas.
+        for those who measure; else it is that of the limits. Limits that leave room for no token or no pass give an
+        empty answer. Raises MemoryError where the device's memory does not hold a single canvas.
         """
-        limits, effort = request.limits, effort or EFFORTS[request.limits.effort]
+        effort = effort or EFFORTS[limits.effort]
         budget = Budget(min(limits.passes, effort.passes), limits.milliseconds)
         if limits.tokens < 1 or budget.is_spent:
-            return Infilled(id=request.id, pieces=(), end=0.0, steps=0, passes=0, encoded=0, milliseconds=0.0)
+            return Infilled()
         for batch in BATCHES:
             try:
-                return (yield from self._infill(request, effort.within(batch), budget))
+                return (yield from self._infill(document, hole, limits, effort.within(batch), budget))
             except (RuntimeError, MemoryError) as error:
                 if not _is_out_of_memory(error):
                     raise
                 self._cache.clear()
         raise MemoryError
 
-    def _infill(self, request: Infill, effort: Effort, budget: Budget) -> Generator[Draft, None, Infilled]:
-        limits, hole = request.limits, request.hole
-        context = self._cache.of(request.document, hole.language)
+    def _infill(
+        self, document: str, hole: Hole, limits: Limits, effort: Effort, budget: Budget
+    ) -> Generator[Draft, None, Infilled]:
+        context = self._cache.of(document, hole.language)
         before, stem = self._tokenizer.healed(hole.before)
         snippets = [self._tokenizer.encode(text) for text in hole.snippets[: self.snippets]]
         encoded = context.become(_near_end(before, self._model.before), self._after(hole))
@@ -110,11 +116,10 @@ class Engine:
         for canvas, is_alone in canvases:
             steps += 1
             pieces = self._pieces(canvas, stem)
-            yield Draft(id=request.id, step=steps, pieces=pieces)
+            yield Draft(steps, pieces)
             if is_alone and is_enough(pieces, limits, self.calibration):
                 break
         return Infilled(
-            id=request.id,
             pieces=pieces,
             end=float(canvas.end),
             steps=steps,

@@ -6,7 +6,9 @@ from collections.abc import Sequence
 from itertools import takewhile
 from math import prod
 
-from dllm_lsp.worker.messages import Calibration, Limits, Piece, worth
+from dllm_lsp.infill.calibration import Calibration, worth
+from dllm_lsp.infill.limits import Limits
+from dllm_lsp.infill.pieces import Piece
 
 
 def is_enough(pieces: Sequence[Piece], limits: Limits, calibration: Calibration | None) -> bool:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from torch import Tensor
 
-from dllm_lsp.models.tokenizer import TextTokenizer
+from dllm_lsp.models.checkpoints.tokenizer import TextTokenizer
 
 
 class Stem:

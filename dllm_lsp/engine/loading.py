@@ -7,15 +7,16 @@ from typing import Any, NamedTuple
 
 import torch
 
-from dllm_lsp.engine.bidirectional import BidirectionalInfilling
+from dllm_lsp.engine.adapters.full import BidirectionalInfilling
+from dllm_lsp.engine.adapters.streams import StreamsInfilling
 from dllm_lsp.engine.model import Model
-from dllm_lsp.engine.streams import StreamsInfilling
-from dllm_lsp.models.bidirectional import Bidirectional
-from dllm_lsp.models.checkpoint import Checkpoint, load_checkpoint
-from dllm_lsp.models.precision import QUANTIZED, check, resolved, storage
-from dllm_lsp.models.quantization import quantize
-from dllm_lsp.models.streams import StreamsModel
-from dllm_lsp.models.tokenizer import TextTokenizer, Tokenizer
+from dllm_lsp.models.checkpoints.checkpoint import Checkpoint, load_checkpoint
+from dllm_lsp.models.checkpoints.full import Bidirectional
+from dllm_lsp.models.checkpoints.tokenizer import TextTokenizer, Tokenizer
+from dllm_lsp.models.network.precision import QUANTIZED, check, resolved, storage
+from dllm_lsp.models.network.quantization import quantize
+from dllm_lsp.models.streams.copying import CopyHead
+from dllm_lsp.models.streams.model import StreamsModel
 
 
 class Loaded(NamedTuple):
@@ -38,7 +39,10 @@ def load_model(folder: Path, device: torch.device, precision: str = "auto") -> L
     chosen = resolved(precision, device, checkpoint.model.transformer)
     if chosen in QUANTIZED:
         network = checkpoint.model
-        quantize(network if isinstance(network, StreamsModel) else network.transformer, chosen, device)
+        if isinstance(network, StreamsModel):
+            quantize(network, chosen, device, kept=(CopyHead,))  # which is small
+        else:
+            quantize(network.transformer, chosen, device)
     if isinstance(checkpoint.model, StreamsModel):
         checkpoint.model.to(device)
     return Loaded(*infilling(checkpoint), chosen)

@@ -8,10 +8,10 @@ from statistics import fmean
 import torch
 from torch import Tensor
 
-from dllm_lsp.models.checkpoint import Checkpoint
-from dllm_lsp.models.encoded import AFTER, BEFORE
-from dllm_lsp.models.streams import StreamsModel
-from dllm_lsp.models.tokenizer import Tokenizer
+from dllm_lsp.models.checkpoints.checkpoint import Checkpoint
+from dllm_lsp.models.checkpoints.tokenizer import Tokenizer
+from dllm_lsp.models.streams.encoded import AFTER, BEFORE
+from dllm_lsp.models.streams.model import StreamsModel
 
 
 @torch.inference_mode()

@@ -13,12 +13,14 @@ from msgspec import structs
 from dllm_lsp.engine.engine import Engine
 from dllm_lsp.evaluation.case import Case
 from dllm_lsp.evaluation.sandbox import passes
+from dllm_lsp.infill.hole import Hole
+from dllm_lsp.infill.limits import Limits
+from dllm_lsp.infill.pieces import Infilled
 from dllm_lsp.settings import Effort, SuggestSettings
 from dllm_lsp.suggest.candidate import first_line
 from dllm_lsp.suggest.finish import finish
 from dllm_lsp.suggest.suggestion import Suggestion
 from dllm_lsp.text.snapshot import Snapshot
-from dllm_lsp.worker.messages import Hole, Infill, Infilled, Limits
 
 _Value = TypeVar("_Value")
 
@@ -108,8 +110,7 @@ def suggest(
     engine: Engine, snapshot: Snapshot, hole: Hole, limits: Limits
 ) -> tuple[Infilled, Suggestion | None]:
     """Return what an engine in this process writes into the hole at the cursor, and what of it would be shown."""
-    request = Infill(id=0, document=snapshot.uri, method="evaluate", hole=hole, limits=limits)
-    infilled = _returned(engine.infill(request))
+    infilled = _returned(engine.infill(snapshot.uri, hole, limits))
     return infilled, finish(snapshot, infilled, EVERYTHING)
 
 

@@ -14,8 +14,8 @@ from dllm_lsp.evaluation.figures import Gate, gates
 from dllm_lsp.evaluation.holes import cut_holes
 from dllm_lsp.evaluation.report import setting
 from dllm_lsp.evaluation.tables import gates_table, table
+from dllm_lsp.infill.calibration import Calibration
 from dllm_lsp.training.files import SourceFile
-from dllm_lsp.worker.messages import Calibration
 
 ONE_LINE = ("rest-of-line", "line", "argument")
 FINE_GATES = tuple(number / 100 for number in range(100))

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from dllm_lsp.evaluation.answers import Answer
 from dllm_lsp.evaluation.figures import Gate
-from dllm_lsp.worker.messages import Calibration, log_odds
+from dllm_lsp.infill.calibration import Calibration, log_odds
 
 BINS = 10
 LEAST_PRECISION = 0.5

@@ -9,11 +9,11 @@ from typing import Literal, TypeVar
 
 from msgspec import structs
 
-from dllm_lsp.context.project import Project
+from dllm_lsp.context.passages import Passages
 from dllm_lsp.context.window import hole_at
+from dllm_lsp.infill.hole import Hole
 from dllm_lsp.text.document import split_lines
 from dllm_lsp.text.snapshot import Snapshot
-from dllm_lsp.worker.messages import Hole
 
 Half = Literal["even", "odd", "all"]
 """Cases by their index from 0: what is chosen on one half is reported on the other."""
@@ -27,7 +27,7 @@ class Case:
 
     The answer is `one_line`, as an editor would show it, or everything that the engine writes. `program` are sources to
     run behind the document: the answer is right if they pass; there may be none. The document is the file `path` of
-    `project`, if it belongs to one.
+    `passages`, if it belongs to one.
     """
 
     name: str
@@ -38,16 +38,16 @@ class Case:
     language: str = "python"
     one_line: bool = True
     program: tuple[str, ...] = ()
-    project: Project | None = field(default=None, compare=False, repr=False)
+    passages: Passages | None = field(default=None, compare=False, repr=False)
     path: str = ""
 
     def hole(self, before: int, after: int, snippets: int) -> Hole:
         """Return the hole with so many characters of code on both sides, and related snippets without the truth."""
         hole = hole_at(self.snapshot, before, after)
-        if self.project is None:
+        if self.passages is None:
             return hole
         hidden = self.truth.count("\n")
-        related = self.project.related(self.path, self.snapshot, hole, snippets, hidden)
+        related = self.passages.related(self.path, self.snapshot, hole, snippets, hidden)
         return structs.replace(hole, snippets=related)
 
     @property

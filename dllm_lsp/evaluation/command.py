@@ -17,7 +17,7 @@ from dllm_lsp.evaluation.quixbugs import read_quixbugs
 from dllm_lsp.evaluation.repair import RepairReport, repair_report
 from dllm_lsp.evaluation.report import Report, report, write_json
 from dllm_lsp.evaluation.sources import read_sources
-from dllm_lsp.models.checkpoint import load_checkpoint, resolve
+from dllm_lsp.models.checkpoints.checkpoint import load_checkpoint, resolve
 from dllm_lsp.settings import Settings
 
 

@@ -12,7 +12,7 @@ from functools import cached_property
 from itertools import accumulate
 from typing import NamedTuple
 
-from dllm_lsp.context.project import Project
+from dllm_lsp.context.passages import Passages
 from dllm_lsp.evaluation.case import Case
 from dllm_lsp.text.document import split_lines
 from dllm_lsp.training.files import SourceFile
@@ -34,7 +34,7 @@ class Source:
     """A file of a project, with what holes are cut by."""
 
     file: SourceFile
-    project: Project
+    passages: Passages
 
     @cached_property
     def lines(self) -> list[Span]:
@@ -127,8 +127,8 @@ def cut_holes(
     ValueError when the files offer no such hole.
     """
     rng = random.Random(seed)
-    projects = _projects([*files, *others])
-    sources = [Source(file, projects[file.package]) for file in files]
+    passages = _passages([*files, *others])
+    sources = [Source(file, passages[file.package]) for file in files]
     sources = [source for source in sources if source.lines]
     sizes = [len(source.lines) for source in sources]
     failures = 0
@@ -144,12 +144,12 @@ def cut_holes(
     raise ValueError(f"no hole of the kinds {', '.join(kinds)} was found in the code")
 
 
-def _projects(files: Sequence[SourceFile]) -> dict[str, Project]:
-    """Return each package's files as a project; those of no package are taken to belong together."""
+def _passages(files: Sequence[SourceFile]) -> dict[str, Passages]:
+    """Return the passages of each package's files; those of no package are taken to belong together."""
     texts: defaultdict[str, dict[str, str]] = defaultdict(dict)
     for file in files:
         texts[file.package][file.path_in_package] = file.text
-    return {package: Project(each) for package, each in texts.items()}
+    return {package: Passages(each) for package, each in texts.items()}
 
 
 def _case(source: Source, kind: str, span: Span) -> Case:
@@ -166,6 +166,6 @@ def _case(source: Source, kind: str, span: Span) -> Case:
         after=after,
         language=file.language,
         one_line=kind != "block",
-        project=source.project,
+        passages=source.passages,
         path=file.path_in_package,
     )

@@ -15,7 +15,7 @@ from dllm_lsp.evaluation.figures import Figures, figures
 from dllm_lsp.evaluation.quixbugs import Bug
 from dllm_lsp.evaluation.report import setting
 from dllm_lsp.evaluation.tables import figures_table, table
-from dllm_lsp.models.checkpoint import Checkpoint
+from dllm_lsp.models.checkpoints.checkpoint import Checkpoint
 
 FIRST = (1, 3)
 """How many of the most surprising lines are looked at."""

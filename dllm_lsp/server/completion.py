@@ -7,15 +7,15 @@ from typing import TYPE_CHECKING
 
 from lsprotocol import types
 
+from dllm_lsp.server.backend import Backend
 from dllm_lsp.server.converter import InlineCompletionParams
 from dllm_lsp.server.documents import Documents, position
 from dllm_lsp.server.latest import Latest
-from dllm_lsp.server.service import Service
 from dllm_lsp.text.document import Document, split_lines
 from dllm_lsp.text.snapshot import Snapshot
 
 if TYPE_CHECKING:
-    from dllm_lsp.autocomplete import Autocomplete
+    from dllm_lsp.assist.autocomplete import Autocomplete
 
 Answer = types.InlineCompletionList | None
 
@@ -28,14 +28,14 @@ class InlineCompletion:
     ghost text on after a null, and takes it away at an empty list.
     """
 
-    def __init__(self, service: Service) -> None:
-        self._service = service
+    def __init__(self, backend: Backend) -> None:
+        self._backend = backend
         self._latest: Latest[types.InlineCompletionList] = Latest()
 
     async def answer(self, documents: Documents, params: InlineCompletionParams) -> Answer:
         """Take the snapshot now, before anything is awaited, and complete it."""
         document = documents.find(params.text_document)
-        autocomplete = self._service.autocomplete
+        autocomplete = self._backend.autocomplete
         if document is None or autocomplete is None:
             return None
         snapshot = document.snapshot(position(params.position))

@@ -13,7 +13,7 @@ from cattrs import Converter
 from lsprotocol import types
 from pygls.protocol import default_converter
 
-from dllm_lsp.workspace.files import path_of
+from dllm_lsp.project.files import path_of
 
 MAX_UINTEGER = 2**31 - 1  # of the protocol
 

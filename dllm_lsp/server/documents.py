@@ -7,9 +7,9 @@ from collections.abc import Sequence
 from lsprotocol import types
 from pygls.workspace import Workspace
 
+from dllm_lsp.project.opened import Opened
 from dllm_lsp.text.document import Document, Position
 from dllm_lsp.text.positions import Encoding
-from dllm_lsp.workspace.opened import Opened
 
 
 class Documents(Workspace):

@@ -54,13 +54,13 @@ async def did_change_configuration(ls: Session, params: types.DidChangeConfigura
 
 def did_save(ls: Session, _: types.DidSaveTextDocumentParams) -> None:
     """Look at files anew."""
-    ls.service.outdate_files()
+    ls.backend.outdate_files()
 
 
 def did_close(ls: Session, params: types.DidCloseTextDocumentParams) -> None:
     """Stop working on a document that pygls has closed."""
     ls.completion.forget(params.text_document.uri)
-    ls.service.forget(params.text_document.uri)
+    ls.backend.forget(params.text_document.uri)
 
 
 async def inline_completion(ls: Session, params: InlineCompletionParams) -> Answer:
@@ -70,9 +70,9 @@ async def inline_completion(ls: Session, params: InlineCompletionParams) -> Answ
 
 def status(ls: Session, *_: Any) -> Any:
     """Return how the engine is."""
-    return msgspec.to_builtins(ls.service.status)
+    return msgspec.to_builtins(ls.backend.status)
 
 
 async def restart(ls: Session, *_: Any) -> None:
     """End the engine and start it again."""
-    await ls.service.restart()
+    await ls.backend.restart()

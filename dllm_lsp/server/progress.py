@@ -9,7 +9,7 @@ from lsprotocol import types
 from pygls.exceptions import JsonRpcException
 from pygls.progress import Progress
 
-from dllm_lsp.worker.messages import Status
+from dllm_lsp.wire.messages import Status
 
 TITLE = "dllm-lsp"
 

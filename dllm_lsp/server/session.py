@@ -15,16 +15,16 @@ from pygls.io_ import run_async
 from pygls.lsp.server import LanguageServer
 
 from dllm_lsp import __version__
+from dllm_lsp.project.files import path_of
+from dllm_lsp.project.opened import Opened
+from dllm_lsp.server.backend import Backend
 from dllm_lsp.server.completion import InlineCompletion
 from dllm_lsp.server.converter import converter
+from dllm_lsp.server.frames import MessageReader, MessageWriter
 from dllm_lsp.server.progress import LoadingProgress
 from dllm_lsp.server.protocol import Protocol
-from dllm_lsp.server.service import Service
-from dllm_lsp.server.streams import MessageReader, MessageWriter
 from dllm_lsp.settings import Settings, merged
-from dllm_lsp.worker.messages import Status
-from dllm_lsp.workspace.files import path_of
-from dllm_lsp.workspace.opened import Opened
+from dllm_lsp.wire.messages import Status
 
 NAME = "dllm-lsp"  # of the server, and of its section in a client's settings
 
@@ -38,8 +38,8 @@ class Session(LanguageServer):
 
     def __init__(self, settings: Settings) -> None:
         super().__init__(NAME, __version__, protocol_cls=Protocol, converter_factory=converter)
-        self.service = Service(self._take_status, self._warn, self._opened)
-        self.completion = InlineCompletion(self.service)
+        self.backend = Backend(self._take_status, self._warn, self._opened)
+        self.completion = InlineCompletion(self.backend)
         self._progress: LoadingProgress | None = None
         self._base = self._settings = settings
         self._folder: Path | None = None
@@ -60,7 +60,7 @@ class Session(LanguageServer):
             self.protocol.close()
             if self._progress is not None:
                 self._progress.close()
-            await self.service.close()
+            await self.backend.close()
         return 0 if self.protocol.was_shut_down else 1
 
     def shutdown(self) -> None:
@@ -102,12 +102,12 @@ class Session(LanguageServer):
 
     async def _use_settings(self) -> None:
         """Serve by the settings, with the model that was fine-tuned on what is open if there is one."""
-        from dllm_lsp.worker.tuned import Choice, choose  # noqa: PLC0415
+        from dllm_lsp.client.tuned import Choice, choose  # noqa: PLC0415
 
         choice = choose(self._settings, self._folder) if self._folder else Choice(self._settings)
         if choice.is_stale:
             self._warn(choice.note)
-        await self.service.use(choice.settings, "" if choice.is_stale else choice.note)
+        await self.backend.use(choice.settings, "" if choice.is_stale else choice.note)
 
     def _opened(self) -> Opened:
         return self.protocol.workspace.opened()

@@ -6,9 +6,9 @@ from collections import OrderedDict
 from dataclasses import dataclass, replace
 
 from dllm_lsp.context.window import hole_at
+from dllm_lsp.infill.hole import Hole
 from dllm_lsp.suggest.suggestion import Suggestion
 from dllm_lsp.text.snapshot import Snapshot
-from dllm_lsp.worker.messages import Hole
 
 # Characters on either side of the cursor that must be as they were.
 _REACH = 4096

@@ -6,7 +6,7 @@ import re
 from dataclasses import dataclass
 from math import prod
 
-from dllm_lsp.worker.messages import Infilled, Piece
+from dllm_lsp.infill.pieces import Infilled, Piece
 
 _LINE_END = re.compile(r"[\r\n]")
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dllm_lsp.context.window import hole_at
+from dllm_lsp.infill.pieces import Infilled
 from dllm_lsp.settings import SuggestSettings
 from dllm_lsp.suggest.brackets import without_second_closers
 from dllm_lsp.suggest.candidate import first_line
@@ -13,7 +14,6 @@ from dllm_lsp.suggest.suggestion import Suggestion
 from dllm_lsp.syntax.errors import breaks
 from dllm_lsp.syntax.region import Region, region_of
 from dllm_lsp.text.snapshot import Snapshot
-from dllm_lsp.worker.messages import Infilled
 
 # Characters on either side of the cursor that the checks look at: about a hundred lines.
 _REACH = 4096

@@ -5,8 +5,8 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 
+from dllm_lsp.infill.hole import Hole
 from dllm_lsp.syntax.region import Region
-from dllm_lsp.worker.messages import Hole
 
 _BEGINS_WORD = re.compile(r"\w")
 _ENDS_IN_WORD = re.compile(r"\w\Z")

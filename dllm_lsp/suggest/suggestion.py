@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from dllm_lsp.worker.messages import Infilled
+from dllm_lsp.infill.pieces import Infilled
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,10 +8,10 @@ tree-sitter recovers from errors, and a suggestion may then not add one to its l
 
 from __future__ import annotations
 
+from dllm_lsp.infill.hole import Hole
 from dllm_lsp.syntax.python import Judgment, Verdict, judge
 from dllm_lsp.syntax.region import Region, region_of, whole_region
 from dllm_lsp.syntax.tree import errors_on_row
-from dllm_lsp.worker.messages import Hole
 
 
 def breaks(hole: Hole, text: str) -> bool:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
-from dllm_lsp.worker.messages import Hole
+from dllm_lsp.infill.hole import Hole
 
 _STATEMENT = re.compile(r"[ \t]*(?!(?:else|elif|except|finally|case)\b)[\w@]")
 

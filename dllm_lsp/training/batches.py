@@ -12,7 +12,7 @@ from msgspec import Struct
 from torch import Tensor
 from torch.utils.data import Dataset
 
-from dllm_lsp.models.tokenizer import Tokenizer
+from dllm_lsp.models.checkpoints.tokenizer import Tokenizer
 from dllm_lsp.training.files import SourceFile
 from dllm_lsp.training.holes import HoleKinds, Span, cut_holes
 from dllm_lsp.training.noise import IGNORED, NoiseConfig, noised

@@ -8,9 +8,9 @@ from pathlib import Path
 
 import torch
 
-from dllm_lsp.models.checkpoint import load_checkpoint
-from dllm_lsp.models.streams import StreamsModel
-from dllm_lsp.models.tokenizer import Tokenizer
+from dllm_lsp.models.checkpoints.checkpoint import load_checkpoint
+from dllm_lsp.models.checkpoints.tokenizer import Tokenizer
+from dllm_lsp.models.streams.model import StreamsModel
 from dllm_lsp.training.batches import Batches
 from dllm_lsp.training.config import CONFIG, PRESETS, TrainingConfig, read_config, write_config
 from dllm_lsp.training.files import SourceFile, read_files

@@ -6,8 +6,8 @@ from pathlib import Path
 
 from msgspec import DecodeError, Struct, convert, json
 
-from dllm_lsp.models.streams import StreamsConfig
-from dllm_lsp.models.transformer import TransformerConfig
+from dllm_lsp.models.network.transformer import TransformerConfig
+from dllm_lsp.models.streams.model import StreamsConfig
 from dllm_lsp.training.batches import BatchConfig
 
 CONFIG = "config.json"

@@ -8,9 +8,9 @@ from pathlib import Path
 
 import torch
 
-from dllm_lsp.models.checkpoint import BUNDLED, save_checkpoint
-from dllm_lsp.models.streams import StreamsModel
-from dllm_lsp.models.tokenizer import Tokenizer
+from dllm_lsp.models.checkpoints.checkpoint import BUNDLED, save_checkpoint
+from dllm_lsp.models.checkpoints.tokenizer import Tokenizer
+from dllm_lsp.models.streams.model import StreamsModel
 from dllm_lsp.training.config import read_config
 from dllm_lsp.training.state import STATE, below, read_tensors
 

@@ -15,7 +15,7 @@ import torch
 from torch import Tensor
 from torch.nn.attention.flex_attention import AuxRequest, BlockMask, create_block_mask, flex_attention
 
-from dllm_lsp.models.streams import StreamsModel
+from dllm_lsp.models.streams.model import StreamsModel
 from dllm_lsp.training.batches import Batch, sizes
 
 

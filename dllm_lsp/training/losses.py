@@ -9,9 +9,9 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from dllm_lsp.models.copying import Sources
-from dllm_lsp.models.encoded import AFTER, BEFORE, CANVAS
-from dllm_lsp.models.streams import StreamsModel
+from dllm_lsp.models.streams.copying import Sources
+from dllm_lsp.models.streams.encoded import AFTER, BEFORE, CANVAS
+from dllm_lsp.models.streams.model import StreamsModel
 from dllm_lsp.training.batches import Batch, sizes
 from dllm_lsp.training.flex import FlexTrainingAttention
 from dllm_lsp.training.head import weighted_likelihood

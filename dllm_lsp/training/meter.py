@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 import torch
 
-from dllm_lsp.models.streams import StreamsModel
+from dllm_lsp.models.streams.model import StreamsModel
 from dllm_lsp.training.batches import Batch
 
 _REPEATS = 5

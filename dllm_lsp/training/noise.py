@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 from msgspec import Struct
 
-from dllm_lsp.models.tokenizer import Tokenizer
+from dllm_lsp.models.checkpoints.tokenizer import Tokenizer
 
 IGNORED = -100
 """The target where nothing is to be learned (what torch's cross-entropy leaves out)."""

@@ -11,9 +11,9 @@ from typing import NamedTuple
 
 import numpy as np
 
+from dllm_lsp.project.files import own_files, read_text
 from dllm_lsp.training.corpus.shingles import shingles
 from dllm_lsp.training.files import SourceFile
-from dllm_lsp.workspace.files import own_files, read_text
 
 FEWEST_CHARACTERS = 10_000
 _LARGEST_REPOSITORY = 30_000_000  # bytes; more than ten minutes can read

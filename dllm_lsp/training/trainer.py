@@ -20,7 +20,7 @@ from msgspec import json
 from torch import nn
 from torch.utils.data import DataLoader
 
-from dllm_lsp.models.streams import StreamsModel
+from dllm_lsp.models.streams.model import StreamsModel
 from dllm_lsp.training.batches import Batch, Batches
 from dllm_lsp.training.config import TrainingConfig
 from dllm_lsp.training.curves import draw_curves

@@ -13,9 +13,9 @@ from typing import NamedTuple
 import torch
 from msgspec import DecodeError, Struct, json, structs
 
-from dllm_lsp.models.checkpoint import load_checkpoint, save_checkpoint
-from dllm_lsp.models.streams import StreamsModel
-from dllm_lsp.models.tokenizer import Tokenizer
+from dllm_lsp.models.checkpoints.checkpoint import load_checkpoint, save_checkpoint
+from dllm_lsp.models.checkpoints.tokenizer import Tokenizer
+from dllm_lsp.models.streams.model import StreamsModel
 from dllm_lsp.training.batches import BatchConfig, Batches
 from dllm_lsp.training.config import TrainingConfig
 from dllm_lsp.training.files import SourceFile

@@ -12,8 +12,11 @@ import pytest
 from msgspec import structs
 
 from dllm_lsp.cli import complete, main
+from dllm_lsp.infill.hole import Hole
+from dllm_lsp.infill.limits import Limits
+from dllm_lsp.infill.pieces import Draft, Infilled, Piece
 from dllm_lsp.settings import Settings
-from dllm_lsp.worker.messages import Draft, Hole, Infilled, Limits, Piece, Status
+from dllm_lsp.wire.messages import Status
 
 Run = Callable[..., "subprocess.CompletedProcess[str]"]
 
@@ -51,10 +54,10 @@ class KnownEngine:
             return None
         masked = (Piece("number", 0.5), Piece(None, 0.25), Piece(None, 0.25))
         self.holes.append(hole)
-        on_draft(Draft(id=1, step=1, pieces=masked))
+        on_draft(Draft(1, masked))
         pieces = (Piece("number", 0.5), Piece(" * ", 1.0), Piece("2", 1.0))
-        on_draft(Draft(id=1, step=2, pieces=pieces))
-        return Infilled(id=1, pieces=pieces, end=0.75, steps=2, passes=4, encoded=9, milliseconds=12.5)
+        on_draft(Draft(2, pieces))
+        return Infilled(pieces=pieces, end=0.75, steps=2, passes=4, encoded=9, milliseconds=12.5)
 
 
 @pytest.fixture
@@ -67,7 +70,7 @@ def place(tmp_path: Path) -> str:
 @pytest.fixture
 def known(monkeypatch: pytest.MonkeyPatch) -> type[KnownEngine]:
     engine = type("Engine", (KnownEngine,), {"holes": []})
-    monkeypatch.setattr("dllm_lsp.cli.complete.EngineClient", engine)
+    monkeypatch.setattr("dllm_lsp.cli.complete.engine_for", engine)
     return engine
 
 
@@ -201,7 +204,7 @@ def test_what_is_not_sure_enough_is_nothing_and_no_failure(
 def test_what_must_not_be_completed_is_not_sent(
     name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.delattr("dllm_lsp.cli.complete.EngineClient")
+    monkeypatch.delattr("dllm_lsp.cli.complete.engine_for")
     (tmp_path / name).write_text("key = \0\n")
     assert main(["complete", f"{tmp_path / name}:1:7", "--json"]) == 0
     said = capsys.readouterr()

@@ -12,7 +12,7 @@ import pytest
 
 from dllm_lsp.cli import doctor
 from dllm_lsp.settings import Settings
-from dllm_lsp.worker.messages import Status
+from dllm_lsp.wire.messages import Status
 
 Run = Callable[..., "subprocess.CompletedProcess[str]"]
 

@@ -12,7 +12,7 @@ from dllm_lsp.cli.main import main
 from dllm_lsp.engine.calibration import read_calibration
 from dllm_lsp.engine.engine import Engine
 from dllm_lsp.evaluation.answers import Writer
-from dllm_lsp.models.checkpoint import save_checkpoint
+from dllm_lsp.models.checkpoints.checkpoint import save_checkpoint
 
 TASK = {
     "task_id": "SingleLineInfilling/HumanEval/{}/L0",

@@ -9,12 +9,12 @@ from msgspec import structs
 from tiny_model import tiny_model, tiny_tokenizer
 
 from dllm_lsp.cli import main, tune
-from dllm_lsp.models.checkpoint import save_checkpoint
+from dllm_lsp.client import tuned
+from dllm_lsp.models.checkpoints.checkpoint import save_checkpoint
 from dllm_lsp.settings import Settings
 from dllm_lsp.training.files import SourceFile
 from dllm_lsp.training.repository import Split
 from dllm_lsp.training.tuning import RESULT, Base, Measure, Outcome, Score
-from dllm_lsp.worker import tuned
 
 
 @pytest.fixture

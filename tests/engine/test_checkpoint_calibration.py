@@ -8,8 +8,12 @@ from tiny_model import tiny_checkpoint
 
 from dllm_lsp.engine.calibration import read_calibration, write_calibration
 from dllm_lsp.engine.engine import Engine
-from dllm_lsp.models.checkpoint import CheckpointError, save_checkpoint
-from dllm_lsp.worker.messages import Calibration, Hole, Infill, Infilled, Limits, frame, to_client_decoder
+from dllm_lsp.infill.calibration import Calibration
+from dllm_lsp.infill.hole import Hole
+from dllm_lsp.infill.limits import Limits
+from dllm_lsp.infill.pieces import Infilled
+from dllm_lsp.models.checkpoints.checkpoint import CheckpointError, save_checkpoint
+from dllm_lsp.wire.messages import Filled, frame, to_client_decoder
 
 CALIBRATION = Calibration(1.5, -0.25)
 
@@ -21,14 +25,7 @@ def folder(tmp_path: Path) -> Path:
 
 
 def infilled(engine: Engine) -> Infilled:
-    request = Infill(
-        id=1,
-        document="a.py",
-        method="m",
-        hole=Hole("x = ", "\n", "python"),
-        limits=Limits(milliseconds=math.inf),
-    )
-    drafts = engine.infill(request)
+    drafts = engine.infill("a.py", Hole("x = ", "\n", "python"), Limits(milliseconds=math.inf))
     while True:
         try:
             next(drafts)
@@ -44,7 +41,7 @@ def test_what_is_written_is_read_and_comes_with_every_answer(folder: Path) -> No
     assert read_calibration(folder) == CALIBRATION
     answer = infilled(Engine.load(str(folder), "cpu", 1))
     assert answer.calibration == CALIBRATION
-    assert to_client_decoder.decode(frame(answer)[4:]) == answer
+    assert to_client_decoder.decode(frame(Filled(1, answer))[4:]) == Filled(1, answer)
     after = json.decode((folder / "config.json").read_bytes())
     assert {**after, "calibration": None} == {**before, "calibration": None}
     assert len(list(folder.iterdir())) == 3

@@ -10,15 +10,17 @@ from hypothesis import strategies as st
 from msgspec.structs import replace
 from tiny_model import SOURCE, tiny_checkpoint, tiny_model, tiny_tokenizer
 
+from dllm_lsp.engine.adapters.streams import StreamsContext, StreamsDenoiser, StreamsInfilling
 from dllm_lsp.engine.engine import Engine
 from dllm_lsp.engine.loading import infilling
-from dllm_lsp.engine.streams import StreamsContext, StreamsDenoiser, StreamsInfilling
-from dllm_lsp.models.checkpoint import Checkpoint, CheckpointError, save_checkpoint
-from dllm_lsp.models.encoded import AFTER, BEFORE, Streams
-from dllm_lsp.models.streams import StreamsConfig, StreamsModel, Surroundings
-from dllm_lsp.models.tokenizer import Tokenizer
+from dllm_lsp.infill.hole import Hole
+from dllm_lsp.infill.limits import Limits
+from dllm_lsp.infill.pieces import Draft, Infilled
+from dllm_lsp.models.checkpoints.checkpoint import Checkpoint, CheckpointError, save_checkpoint
+from dllm_lsp.models.checkpoints.tokenizer import Tokenizer
+from dllm_lsp.models.streams.encoded import AFTER, BEFORE, Streams
+from dllm_lsp.models.streams.model import StreamsConfig, StreamsModel, Surroundings
 from dllm_lsp.settings import Effort
-from dllm_lsp.worker.messages import Draft, Hole, Infill, Infilled, Limits
 
 CPU = torch.device("cpu")
 UNHURRIED = Limits(milliseconds=math.inf)
@@ -37,7 +39,7 @@ ENGINE = new_engine()
 def run(
     hole: Hole, limits: Limits = UNHURRIED, document: str = "a.py", engine: Engine = ENGINE
 ) -> tuple[list[Draft], Infilled]:
-    steps = engine.infill(Infill(id=3, document=document, method="test", hole=hole, limits=limits))
+    steps = engine.infill(document, hole, limits)
     drafts = []
     while True:
         try:
@@ -128,7 +130,6 @@ def test_an_exact_length_is_kept(effort: Effort) -> None:
 def test_every_step_is_told_and_the_last_one_is_the_outcome() -> None:
     drafts, infilled = run(HOLE, PATIENT)
     assert [draft.step for draft in drafts] == list(range(1, infilled.steps + 1))
-    assert {draft.id for draft in drafts} == {infilled.id} == {3}
     assert drafts[-1].pieces == infilled.pieces
     assert infilled.steps > 1
     assert any(piece.text is None for piece in drafts[0].pieces)
@@ -212,7 +213,7 @@ def test_the_language_is_seen() -> None:
 
 def test_closing_stops_the_work_and_the_next_request_is_served() -> None:
     engine = new_engine()
-    steps = engine.infill(Infill(id=1, document="a.py", method="test", hole=HOLE, limits=PATIENT))
+    steps = engine.infill("a.py", HOLE, PATIENT)
     next(steps)
     steps.close()
     again = replace(fill(HOLE, PATIENT, engine=engine), encoded=0, passes=0)
@@ -220,7 +221,7 @@ def test_closing_stops_the_work_and_the_next_request_is_served() -> None:
 
 
 def test_between_steps_the_caller_is_in_no_inference_mode() -> None:
-    next(ENGINE.infill(Infill(id=1, document="a.py", method="test", hole=HOLE, limits=UNHURRIED)))
+    next(ENGINE.infill("a.py", HOLE, UNHURRIED))
     assert not torch.is_inference_mode_enabled()
 
 

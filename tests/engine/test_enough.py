@@ -8,8 +8,11 @@ from test_engine import HOLE, UNHURRIED, fill, new_engine, run
 from tiny_model import SOURCE
 
 from dllm_lsp.engine.enough import is_enough
+from dllm_lsp.infill.calibration import Calibration
+from dllm_lsp.infill.hole import Hole
+from dllm_lsp.infill.limits import Limits
+from dllm_lsp.infill.pieces import Piece
 from dllm_lsp.suggest.candidate import first_line
-from dllm_lsp.worker.messages import Calibration, Hole, Limits, Piece
 
 LINE = Limits(line=True)
 GATED = Limits(line=True, confidence=0.3)

@@ -12,7 +12,7 @@ from dllm_lsp.engine.denoising import denoise
 from dllm_lsp.engine.healing import Stem
 from dllm_lsp.engine.model import CanvasTokens
 from dllm_lsp.engine.policies import POLICIES
-from dllm_lsp.models.tokenizer import Tokenizer
+from dllm_lsp.models.checkpoints.tokenizer import Tokenizer
 
 TOKENIZER = tiny_tokenizer()
 TOKENS = CanvasTokens(

@@ -9,8 +9,8 @@ from torch import nn
 
 from dllm_lsp.engine import loading
 from dllm_lsp.engine.loading import load_model
-from dllm_lsp.models.checkpoint import save_checkpoint
-from dllm_lsp.models.precision import PrecisionError
+from dllm_lsp.models.checkpoints.checkpoint import save_checkpoint
+from dllm_lsp.models.network.precision import PrecisionError
 
 CPU = torch.device("cpu")
 

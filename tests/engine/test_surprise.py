@@ -3,8 +3,8 @@ import torch
 from tiny_model import SOURCE, tiny_checkpoint, tiny_model, tiny_tokenizer
 
 from dllm_lsp.engine.surprise import line_surprises
-from dllm_lsp.models.checkpoint import Checkpoint
-from dllm_lsp.models.encoded import AFTER, BEFORE
+from dllm_lsp.models.checkpoints.checkpoint import Checkpoint
+from dllm_lsp.models.streams.encoded import AFTER, BEFORE
 
 CHECKPOINT = Checkpoint(tiny_model(before=20, after=20), tiny_tokenizer())
 SHORT = "x = read(path)\ny\n"

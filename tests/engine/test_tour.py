@@ -7,15 +7,16 @@ from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
 ENGINE = ROOT / "dllm_lsp" / "engine"
-TOUR = re.findall(r"^\| `(\w+)\.py` \|", (ROOT / "docs" / "engine.md").read_text("utf-8"), re.MULTILINE)
+TOUR = re.findall(r"^\| `([\w/]+)\.py` \|", (ROOT / "docs" / "engine.md").read_text("utf-8"), re.MULTILINE)
 
 
 def test_every_module_is_named_once() -> None:
-    assert sorted(TOUR) == sorted(path.stem for path in ENGINE.glob("*.py") if path.stem != "__init__")
+    modules = (path.relative_to(ENGINE).with_suffix("") for path in ENGINE.rglob("*.py"))
+    assert sorted(TOUR) == sorted(str(module) for module in modules if module.name != "__init__")
 
 
 def test_each_uses_only_those_above_it() -> None:
     for place, module in enumerate(TOUR):
         code = (ENGINE / f"{module}.py").read_text("utf-8")
-        used = set(re.findall(r"dllm_lsp\.engine\.(\w+) import", code))
+        used = {name.replace(".", "/") for name in re.findall(r"dllm_lsp\.engine\.([\w.]+) import", code)}
         assert used <= set(TOUR[:place]), module

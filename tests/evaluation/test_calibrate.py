@@ -3,8 +3,8 @@ from writing_engine import WritingEngine
 
 from dllm_lsp.evaluation.answers import Writer
 from dllm_lsp.evaluation.calibrate import calibrate
+from dllm_lsp.infill.hole import Hole
 from dllm_lsp.training.files import SourceFile
-from dllm_lsp.worker.messages import Hole
 
 REST = " = [1, 2, 3, 4]"
 FILES = [

@@ -9,7 +9,7 @@ from dllm_lsp.evaluation.answers import Answer
 from dllm_lsp.evaluation.calibration import Bin, bins, calibration_error, default_gate, fit
 from dllm_lsp.evaluation.diagram import reliability_diagram
 from dllm_lsp.evaluation.figures import Gate
-from dllm_lsp.worker.messages import Calibration
+from dllm_lsp.infill.calibration import Calibration
 
 
 def answer(confidence: float, is_exact: bool, *, shown: bool = True) -> Answer:

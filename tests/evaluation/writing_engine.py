@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Generator
 
-from dllm_lsp.worker.messages import Draft, Hole, Infill, Infilled, Limits, Piece
+from dllm_lsp.infill.hole import Hole
+from dllm_lsp.infill.limits import Limits
+from dllm_lsp.infill.pieces import Draft, Infilled, Piece
 
 
 class WritingEngine:
@@ -22,9 +24,9 @@ class WritingEngine:
     def tokens(self, text: str, before: str = "") -> int:
         return len(text.split(" "))
 
-    def infill(self, request: Infill) -> Generator[Draft, None, Infilled]:
-        self.asked.append((request.document, request.hole, request.limits))
-        first, *others = self._text(request.hole).split(" ")
+    def infill(self, document: str, hole: Hole, limits: Limits) -> Generator[Draft, None, Infilled]:
+        self.asked.append((document, hole, limits))
+        first, *others = self._text(hole).split(" ")
         pieces = tuple(Piece(word, 0.9) for word in [first, *(f" {word}" for word in others)])
-        yield Draft(id=request.id, step=1, pieces=pieces)
-        return Infilled(id=request.id, pieces=pieces, end=0.8, steps=1, passes=2, encoded=5, milliseconds=1.0)
+        yield Draft(1, pieces)
+        return Infilled(pieces=pieces, end=0.8, steps=1, passes=2, encoded=5, milliseconds=1.0)

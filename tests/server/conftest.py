@@ -17,7 +17,7 @@ def engines(monkeypatch: pytest.MonkeyPatch) -> list[FakeEngine]:
     """The engines that the session starts, in order."""
     started: list[FakeEngine] = []
     monkeypatch.setattr(FakeEngine, "engines", started, raising=False)
-    monkeypatch.setattr("dllm_lsp.worker.client.EngineClient", FakeEngine)
+    monkeypatch.setattr("dllm_lsp.assist.engines.engine_for", FakeEngine)
     monkeypatch.setattr(features, "SETTINGS_GRACE", 0.01)
     return started
 

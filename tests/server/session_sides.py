@@ -8,9 +8,12 @@ import re
 from collections.abc import Callable
 from typing import Any
 
+from dllm_lsp.infill.hole import Hole
+from dllm_lsp.infill.limits import Limits
+from dllm_lsp.infill.pieces import Infilled, Piece
 from dllm_lsp.server.features import new_session
 from dllm_lsp.settings import Settings
-from dllm_lsp.worker.messages import Hole, Infilled, Limits, Piece, Status
+from dllm_lsp.wire.messages import Status
 
 PATIENCE = 10.0  # seconds: how long a test waits for what must happen
 READY = Status(state="ready", model="fake", before=1000, after=1000)
@@ -57,7 +60,7 @@ class FakeEngine:
         if self.text is None:
             return None
         pieces = (Piece(self.text, 1.0),)
-        return Infilled(id=1, pieces=pieces, end=1.0, steps=1, passes=1, encoded=0, milliseconds=1.0)
+        return Infilled(pieces=pieces, end=1.0, steps=1, passes=1, encoded=0, milliseconds=1.0)
 
     async def restart(self) -> None:
         self.restarts += 1
@@ -142,7 +145,7 @@ class Client:
         }
         result = await self.request("initialize", params)
         self.notify("initialized", {})
-        await until(lambda: self.session.service.autocomplete is not None)
+        await until(lambda: self.session.backend.autocomplete is not None)
         assert isinstance(result, dict)
         return result
 

@@ -1,7 +1,7 @@
 import pytest
 from session_sides import URI, Client, FakeEngine, until
 
-from dllm_lsp.worker.messages import Status
+from dllm_lsp.wire.messages import Status
 
 TEXT = "compute(1)"
 

@@ -7,9 +7,9 @@ from msgspec import structs
 from session_sides import PATIENCE, READY, Client, FakeEngine, until
 
 from dllm_lsp import __version__
+from dllm_lsp.client.tuned import Choice
 from dllm_lsp.settings import Settings
-from dllm_lsp.worker.messages import Status
-from dllm_lsp.worker.tuned import Choice
+from dllm_lsp.wire.messages import Status
 
 SETTINGS = "workspace/didChangeConfiguration"
 
@@ -188,7 +188,7 @@ async def test_the_model_fine_tuned_on_what_is_open_is_used_and_named(
         assert place == tmp_path
         return Choice(structs.replace(settings, model="tuned"), "fine-tuned on it")
 
-    monkeypatch.setattr("dllm_lsp.worker.tuned.choose", choose)
+    monkeypatch.setattr("dllm_lsp.client.tuned.choose", choose)
     await client.begin(root=tmp_path.as_uri())
     assert engines[0].settings.model == "tuned"
     status = await client.request("workspace/executeCommand", {"command": "dllm.status"})
@@ -199,7 +199,7 @@ async def test_a_fine_tuned_model_that_is_out_of_date_is_told(
     client: Client, engines: list[FakeEngine], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     monkeypatch.setattr(
-        "dllm_lsp.worker.tuned.choose", lambda settings, place: Choice(settings, "out of date", is_stale=True)
+        "dllm_lsp.client.tuned.choose", lambda settings, place: Choice(settings, "out of date", is_stale=True)
     )
     await client.begin(root=tmp_path.as_uri())
     assert engines[0].settings.model == "bundled"
@@ -212,6 +212,6 @@ async def test_a_fine_tuned_model_that_is_out_of_date_is_told(
 async def test_where_no_folder_of_this_machine_is_open_none_is_looked_for(
     client: Client, engines: list[FakeEngine], monkeypatch: pytest.MonkeyPatch, root: str | None
 ) -> None:
-    monkeypatch.setattr("dllm_lsp.worker.tuned.choose", lambda settings, place: pytest.fail("it is"))
+    monkeypatch.setattr("dllm_lsp.client.tuned.choose", lambda settings, place: pytest.fail("it is"))
     await client.begin(root=root)
     assert engines[0].settings.model == "bundled"

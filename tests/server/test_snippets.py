@@ -11,7 +11,7 @@ import pytest
 from msgspec import structs
 from session_sides import PATIENCE, READY, Client, FakeEngine, until
 
-from dllm_lsp.workspace import neighborhoods
+from dllm_lsp.project import neighborhoods
 
 APP = "from helper import discount\n\n\ntotal = discount("
 HELPER = "def discount(voucher): ...\n"

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from dllm_lsp.worker.messages import Infilled, Piece
+from dllm_lsp.infill.pieces import Infilled, Piece
 
 
 def infilled(*pieces: str | None, probability: float = 1.0, end: float = 1.0) -> Infilled:
     return Infilled(
-        id=1,
         pieces=tuple(Piece(piece, probability) for piece in pieces),
         end=end,
         steps=2,

@@ -5,8 +5,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from infills import infilled
 
+from dllm_lsp.infill.pieces import Piece
 from dllm_lsp.suggest.candidate import Candidate, first_line
-from dllm_lsp.worker.messages import Piece
 
 ABC = Candidate((Piece("ab", 0.5), Piece("c ", 0.5), Piece(" ", 0.5)), end=0.5)
 

@@ -7,9 +7,10 @@ from infills import infilled
 from marked import snapshot_of
 from msgspec import structs
 
+from dllm_lsp.infill.calibration import Calibration
+from dllm_lsp.infill.pieces import Piece
 from dllm_lsp.settings import SuggestSettings
 from dllm_lsp.suggest.finish import finish
-from dllm_lsp.worker.messages import Calibration, Piece
 
 SETTINGS = SuggestSettings(confidence=0.3)
 

@@ -5,7 +5,7 @@ from hypothesis import strategies as st
 from msgspec import structs
 from tiny_model import SOURCE, tiny_tokenizer
 
-from dllm_lsp.models.tokenizer import Tokenizer
+from dllm_lsp.models.checkpoints.tokenizer import Tokenizer
 from dllm_lsp.training.batches import Batch, BatchConfig, Batches
 from dllm_lsp.training.files import SourceFile
 from dllm_lsp.training.noise import IGNORED, NoiseConfig

@@ -4,7 +4,7 @@ import json
 from pathlib import Path
 
 import dllm_lsp.models
-from dllm_lsp.models.tokenizer import Tokenizer
+from dllm_lsp.models.checkpoints.tokenizer import Tokenizer
 from dllm_lsp.training.corpus.report import Total, totals
 
 TOKENIZER = Path(dllm_lsp.models.__file__).parent / "bundled" / "tokenizer.json"

@@ -1,8 +1,8 @@
 import torch
 from tiny_model import SOURCE, tiny_model, tiny_tokenizer
 
-from dllm_lsp.models.encoded import AFTER, BEFORE, Streams
-from dllm_lsp.models.tokenizer import Tokenizer
+from dllm_lsp.models.checkpoints.tokenizer import Tokenizer
+from dllm_lsp.models.streams.encoded import AFTER, BEFORE, Streams
 from dllm_lsp.training.batches import Batch, BatchConfig, Batches
 from dllm_lsp.training.files import SourceFile
 from dllm_lsp.training.levels import LEVELS, losses_by_level

@@ -5,7 +5,7 @@ import torch
 from tiny_model import SOURCE, tiny_model, tiny_tokenizer
 from torch.nn.functional import cross_entropy
 
-from dllm_lsp.models.encoded import AFTER, BEFORE, Streams
+from dllm_lsp.models.streams.encoded import AFTER, BEFORE, Streams
 from dllm_lsp.training.batches import Batch, BatchConfig, Batches
 from dllm_lsp.training.files import SourceFile
 from dllm_lsp.training.losses import losses

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dllm_lsp.models.tokenizer import Tokenizer
+from dllm_lsp.models.checkpoints.tokenizer import Tokenizer
 from dllm_lsp.training.noise import IGNORED, NoiseConfig, noised
 
 MASK, DELETE = Tokenizer.mask, Tokenizer.delete

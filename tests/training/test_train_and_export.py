@@ -13,11 +13,12 @@ from tiny_model import SOURCE
 
 from dllm_lsp.cli import main
 from dllm_lsp.engine.engine import Engine
-from dllm_lsp.models.checkpoint import load_checkpoint
+from dllm_lsp.infill.hole import Hole
+from dllm_lsp.infill.limits import Limits
+from dllm_lsp.models.checkpoints.checkpoint import load_checkpoint
 from dllm_lsp.training import export, trainer
 from dllm_lsp.training.files import SourceFile
 from dllm_lsp.training.snippets import SnippetTable
-from dllm_lsp.worker.messages import Hole, Infill, Limits
 
 
 @pytest.fixture
@@ -54,7 +55,7 @@ def test_a_model_is_trained_exported_and_used(
 
     engine = Engine.load(str(model), "cpu", 1)
     hole, limits = Hole("import ", "\n", "python"), Limits(milliseconds=math.inf)
-    drafts = list(engine.infill(Infill(id=1, document="a.py", method="complete", hole=hole, limits=limits)))
+    drafts = list(engine.infill("a.py", hole, limits))
     assert all(piece.text is not None for piece in drafts[-1].pieces)
 
 

@@ -7,7 +7,7 @@ from clock import Clock
 from msgspec import json, structs
 from tiny_model import SOURCE, tiny_tokenizer
 
-from dllm_lsp.models.streams import StreamsModel
+from dllm_lsp.models.streams.model import StreamsModel
 from dllm_lsp.training import trainer as trainer_module
 from dllm_lsp.training.batches import BatchConfig, Batches
 from dllm_lsp.training.config import PRESETS, TrainingConfig

@@ -12,7 +12,7 @@ from msgspec import structs
 from safetensors.torch import load_file
 from tiny_model import SOURCE, tiny_model, tiny_tokenizer
 
-from dllm_lsp.models.checkpoint import load_checkpoint, save_checkpoint
+from dllm_lsp.models.checkpoints.checkpoint import load_checkpoint, save_checkpoint
 from dllm_lsp.training import trainer, tuning
 from dllm_lsp.training.batches import BatchConfig
 from dllm_lsp.training.files import SourceFile

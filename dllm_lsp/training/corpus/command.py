@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 from tqdm import tqdm
 
-from dllm_lsp.models.tokenizer import Tokenizer
+from dllm_lsp.models.checkpoints.tokenizer import Tokenizer
 from dllm_lsp.training.corpus import report
 from dllm_lsp.training.corpus.gather import Corpus
 from dllm_lsp.training.corpus.licenses import RefusedError

@@ -1,0 +1,68 @@
+"""From a snapshot to a suggestion: the cache, the context, the engine, the finish. One way through.
+
+Knows no protocol and no process: the engine is whoever fills holes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from msgspec import structs
+
+from dllm_lsp.assist.engine import Engine, OnDraft
+from dllm_lsp.context.admission import refusal
+from dllm_lsp.context.window import hole_at
+from dllm_lsp.infill.hole import Hole
+from dllm_lsp.infill.limits import Limits
+from dllm_lsp.settings import SuggestSettings
+from dllm_lsp.suggest.cache import SuggestionCache
+from dllm_lsp.suggest.finish import finish
+from dllm_lsp.suggest.suggestion import Suggestion
+from dllm_lsp.text.snapshot import Snapshot
+
+METHOD = "complete"
+
+Related = Callable[[Snapshot, Hole, int], tuple[str, ...]]
+"""Returns at most so many snippets for the hole at a snapshot's cursor, without waiting for anything."""
+
+
+class Autocomplete:
+    """Suggests what to write at a snapshot's cursor."""
+
+    def __init__(self, engine: Engine, settings: SuggestSettings, related: Related | None = None) -> None:
+        self._engine = engine
+        self._settings = settings
+        self._related = related if settings.snippets else None
+        self._cache = SuggestionCache()
+
+    async def suggest(self, snapshot: Snapshot, on_draft: OnDraft | None = None) -> Suggestion | None:
+        """Return what to insert at the cursor, or None when nothing is good enough or no engine is ready.
+
+        `on_draft` hears every denoising step; none happens when the suggestion is still known.
+        """
+        if not self._settings.enabled or refusal(snapshot) is not None:
+            return None
+        if (known := self._cache.get(snapshot)) is not None:
+            return known.suggestion
+        status = self._engine.status
+        if status.state != "ready":
+            return None
+        hole = hole_at(snapshot, status.before, status.after)
+        if status.snippets and self._related is not None:
+            hole = structs.replace(hole, snippets=self._related(snapshot, hole, status.snippets))
+        infilled = await self._engine.infill(snapshot.uri, METHOD, hole, limits_of(self._settings), on_draft)
+        if infilled is None:
+            return None
+        suggestion = finish(snapshot, infilled, self._settings)
+        self._cache.put(snapshot, suggestion)
+        return suggestion
+
+
+def limits_of(settings: SuggestSettings) -> Limits:
+    """Return what one suggestion may cost: no more than it takes to know its line, or that it stays hidden."""
+    return Limits(
+        effort=settings.effort,
+        milliseconds=settings.milliseconds,
+        line=True,
+        confidence=settings.confidence,
+    )

@@ -1,0 +1,110 @@
+"""The models that were fine-tuned on a user's repositories: where each lies, and whether it may be used.
+
+They lie in the user's data folder, never in a repository, so that no file of a project can choose a model. Never loads
+the network.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator
+from pathlib import Path
+from typing import NamedTuple
+
+import msgspec
+import platformdirs
+from msgspec import Struct
+
+from dllm_lsp.client import identity
+from dllm_lsp.client.place import APP
+from dllm_lsp.settings import Settings
+from dllm_lsp.wire.errors import ModelError
+
+RECORD, MODEL = "tuned.json", "model"
+"""What lies in a repository's `home`: a `Tuned`, and a folder with the model."""
+
+
+class Tuned(Struct, frozen=True, kw_only=True):
+    """How a model was fine-tuned: on which repository, from which weights, and what it gained.
+
+    `base` is the model's name in the settings and `fingerprint` what its files were. Of `places` in files that were
+    not trained on, the shares `before` and `after` were exactly right.
+    """
+
+    repository: str
+    base: str
+    fingerprint: str
+    places: int
+    before: float
+    after: float
+
+
+class Choice(NamedTuple):
+    """Settings that name the model to use, and what to tell the user of that; empty where nothing was tuned.
+
+    `is_stale` says that a fine-tuned model was passed over.
+    """
+
+    settings: Settings
+    note: str = ""
+    is_stale: bool = False
+
+
+def home(repository: Path) -> Path:
+    """Return the folder for the model of a repository, which may not exist."""
+    name = hashlib.sha256(str(repository.resolve()).encode("utf-8", "surrogateescape")).hexdigest()[:16]
+    return platformdirs.user_data_path(APP, appauthor=False) / "tuned" / name
+
+
+def read_record(folder: Path) -> Tuned | None:
+    """Return what is known of the model in a folder, or None if there is none."""
+    try:
+        return msgspec.json.decode((folder / RECORD).read_bytes(), type=Tuned)
+    except (OSError, msgspec.DecodeError):
+        return None
+
+
+def fingerprint(folder: Path) -> str:
+    """Return a hash of a model's files; raise OSError."""
+    digest = hashlib.sha256()
+    for file in sorted(file for file in folder.iterdir() if file.is_file()):
+        digest.update(file.name.encode())
+        with file.open("rb") as content:
+            digest.update(hashlib.file_digest(content, "sha256").digest())
+    return digest.hexdigest()
+
+
+def choose(settings: Settings, place: Path) -> Choice:
+    """Return the settings with the model that was fine-tuned on the repository around `place`, if there is one.
+
+    The innermost repository counts. A model that was made from other weights than the settings name is passed over.
+    """
+    try:
+        base = identity.name(settings.model)
+    except ModelError:
+        return Choice(settings)  # whoever loads it will say what is wrong
+    for folder in _around(place):
+        record = read_record(home(folder))
+        if record is None or record.base != base:
+            continue
+        try:
+            is_current = fingerprint(identity.weights(settings.model)) == record.fingerprint
+        except OSError:
+            return Choice(settings)
+        again = f"dllm-lsp train --repo {folder}"
+        if not is_current:
+            note = f"The model fine-tuned on {folder} was made from other weights and is not used: run `{again}`."
+            return Choice(settings, note, is_stale=True)
+        note = f"fine-tuned on {folder}"
+        return Choice(msgspec.structs.replace(settings, model=str(home(folder) / MODEL)), note)
+    return Choice(settings)
+
+
+def _around(place: Path) -> Iterator[Path]:
+    """Yield a folder and those that hold it; nothing where it cannot be told."""
+    try:
+        place = place.resolve()
+    except (OSError, RuntimeError):
+        return
+    yield place
+    yield from place.parents

@@ -1,0 +1,169 @@
+"""The bundled architecture behind the engine's protocols: exact contexts that grow and are cut at their near ends.
+
+A stream's tokens see only those before them, so whatever prefix of it still stands is as good as fresh.
+"""
+
+from __future__ import annotations
+
+import weakref
+from collections.abc import Callable, Sequence
+
+import torch
+from torch import Tensor
+
+from dllm_lsp.engine.model import CanvasTokens
+from dllm_lsp.models.checkpoints.tokenizer import Tokenizer
+from dllm_lsp.models.streams.encoded import AFTER, BEFORE, Stream, Streams
+from dllm_lsp.models.streams.model import StreamsModel
+
+FIT = 8
+"""How many tokens behind a hole are looked at to judge what was written into it."""
+
+
+SMALL = 10_000_000
+"""A network of fewer parameters is small. Measured at 2.6 million; nothing between that and half a billion was."""
+
+
+class Side:
+    """One side of a hole: the ids that were encoded, far end first, and what the network made of them."""
+
+    def __init__(self, network: StreamsModel, role: int, capacity: int) -> None:
+        self._network, self._role = network, role
+        self.ids: list[int] = []
+        self.stream = network.stream(capacity)
+
+    def become(self, ids: list[int]) -> int:
+        """Encode what `ids` has beyond the prefix that both share; return how many tokens that were."""
+        shared = _shared_prefix(self.ids, ids)
+        fresh = ids[shared:]
+        self.ids = ids[:shared]  # if encoding fails, what is still said to be there is there
+        self.stream.cache.truncate(shared)
+        if fresh:
+            self._network.encode(torch.tensor(fresh, device=self._network.device), self._role, self.stream)
+        self.ids = ids
+        return len(fresh)
+
+
+class StreamsContext:
+    """The streams of a document, each begun with the language's token `begin`."""
+
+    def __init__(self, network: StreamsModel, begin: int) -> None:
+        self._network, self._begin = network, begin
+        self._before = Side(network, BEFORE, network.config.before + 1)
+        self._after = Side(network, AFTER, network.config.after + 1)
+        self._snippets: dict[tuple[int, ...], Stream] = {}
+
+    @property
+    def bytes(self) -> int:
+        """The memory all of them take."""
+        return sum(
+            stream.bytes for stream in (self.streams.before, self.streams.after, *self.streams.snippets)
+        )
+
+    @property
+    def last(self) -> int:
+        """The token before the hole."""
+        return self._before.ids[-1]
+
+    def behind(self, count: int) -> list[int]:
+        """Return up to `count` tokens after the hole, in reading order."""
+        return self._after.ids[:0:-1][:count]
+
+    @property
+    def streams(self) -> Streams:
+        """What is encoded."""
+        return Streams(self._before.stream, self._after.stream, tuple(self._snippets.values()))
+
+    def become(self, before: list[int], after: list[int]) -> int:
+        """Hold the code on both sides of a hole, in reading order; return how many tokens were encoded for it."""
+        begin = [self._begin]
+        return self._before.become(begin + before) + self._after.become(begin + after[::-1])
+
+    def relate(self, snippets: Sequence[list[int]], has_time: Callable[[], bool]) -> int:
+        """Hold related snippets, those that are encoded already at no cost; see `model.Context`."""
+        limits, known = self._network.config, self._snippets
+        wanted = [(self._begin, *ids[: limits.snippet_tokens - 1]) for ids in snippets[: limits.snippets]]
+        self._snippets = {ids: known[ids] for ids in wanted if ids in known}
+        encoded = 0
+        for ids in wanted:
+            if ids in self._snippets or not has_time():
+                continue
+            stream = self._network.stream(len(ids))
+            self._network.encode(torch.tensor(ids, device=self._network.device), BEFORE, stream)
+            self._snippets[ids] = stream
+            encoded += len(ids)
+        return encoded
+
+
+class StreamsDenoiser:
+    """A pass over canvases between contexts that were laid side by side once."""
+
+    def __init__(self, network: StreamsModel, contexts: Sequence[StreamsContext], canvas: int) -> None:
+        self._network = network
+        self._around = network.assemble([context.streams for context in contexts], canvas)
+        weakref.finalize(self, network.give_back, self._around)
+
+    def __call__(self, ids: Tensor, lengths: Tensor) -> Tensor:
+        """Return the log-probabilities [rows, canvas, vocabulary] of canvases [rows, canvas]; see `model.Denoiser`."""
+        return self._network.denoise(ids, lengths, self._around)
+
+
+class StreamsInfilling:
+    """A network of context streams as the engine sees it; see `model.Model`."""
+
+    def __init__(self, network: StreamsModel, tokenizer: Tokenizer) -> None:
+        self._network, self._tokenizer = network, tokenizer
+        nameless = range(tokenizer.size, network.config.transformer.vocabulary)
+        self.tokens = CanvasTokens(
+            mask=Tokenizer.mask,
+            delete=Tokenizer.delete,
+            expand=None,
+            forbidden=(*tokenizer.never_written, *nameless),
+            waits=True,
+        )
+        self.before, self.after = network.config.before, network.config.after
+        self.snippets = network.config.snippets
+        self.canvas = network.config.reach
+        self.is_small = network.config.transformer.parameters < SMALL
+
+    def context(self, language: str) -> StreamsContext:
+        """Return the empty context of a document in a language, by its LSP id."""
+        return StreamsContext(self._network, self._tokenizer.begin(language))
+
+    def denoiser(self, contexts: Sequence[StreamsContext], canvas: int) -> StreamsDenoiser:
+        """Return a denoiser for one row per context, of up to `canvas` positions."""
+        return StreamsDenoiser(self._network, contexts, canvas)
+
+    def fit(self, contexts: Sequence[StreamsContext], ids: Tensor, lengths: Tensor) -> Tensor:
+        """Return the mean log-probability of up to FIT tokens behind each hole, [rows], in nats; see `model.Model`.
+
+        They are read from left to right behind the canvas, which is read on behind the code before the hole: what
+        the network was trained to predict on that stream.
+        """
+        behind = [context.behind(FIT) for context in contexts]
+        rows = [
+            [context.last, *canvas[:length], *following]
+            for context, canvas, length, following in zip(
+                contexts, ids.tolist(), lengths.tolist(), behind, strict=True
+            )
+        ]
+        text = _padded(rows, ids.device)
+        scores = self._network.read_on([context.streams.before for context in contexts], text)
+        place = lengths[:, None] + torch.arange(FIT, device=ids.device)
+        known = place + 1 < torch.tensor([[len(row)] for row in rows], device=ids.device)
+        place = place.clamp(max=text.shape[1] - 2)
+        following = text.gather(1, place + 1)
+        scores = scores[torch.arange(len(rows), device=ids.device)[:, None], place, following]
+        return scores.where(known, 0.0).sum(-1) / known.sum(-1).clamp(min=1)
+
+
+def _shared_prefix(a: list[int], b: list[int]) -> int:
+    """Return how many tokens both begin with."""
+    length = min(len(a), len(b))
+    return next((i for i in range(length) if a[i] != b[i]), length)
+
+
+def _padded(rows: Sequence[Sequence[int]], device: torch.device) -> Tensor:
+    """Return rows of ids as one tensor, the shorter ones padded with 0."""
+    width = max(map(len, rows)) + 1
+    return torch.tensor([[*row, *[0] * (width - len(row))] for row in rows], device=device)

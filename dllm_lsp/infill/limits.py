@@ -1,0 +1,23 @@
+"""What one request may cost, and how much of an answer it asks for."""
+
+from __future__ import annotations
+
+from msgspec import Struct
+
+from dllm_lsp.settings import Effort
+
+
+class Limits(Struct, frozen=True, kw_only=True):
+    """What one request may cost: effort, canvas size in tokens, network passes, wall-clock milliseconds.
+
+    With `exact` the canvas keeps its size: as many tokens are written as it has. With `line` only the first line is
+    asked for. The engine may stop early, with masks left, once the answer cannot reach `confidence` any more.
+    """
+
+    effort: Effort = "medium"
+    tokens: int = 32
+    exact: bool = False
+    line: bool = False
+    confidence: float = 0.0
+    passes: int = 64
+    milliseconds: float = 200.0

@@ -1,0 +1,1 @@
+"""Models in folders: configuration, tokenizer and weights, read as data."""

@@ -1,0 +1,1 @@
+"""Networks: the transformer, how it attends to what is cached, and how its numbers are stored."""

@@ -1,0 +1,175 @@
+"""A network's matrices in eight bits: each output channel of a weight has a scale, and so has each row of activations.
+
+The products are torch's own kernels. Which precision a machine gains from, `precision.py` decides.
+"""
+
+from __future__ import annotations
+
+import warnings
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from dllm_lsp.models.network.transformer import Transformer
+
+INT8_TOP = 127.0
+FP8_TOP = 448.0
+"""The largest numbers of the formats (float8_e4m3fn: Micikevicius et al. 2022)."""
+
+_TINY = 1e-8
+"""The least scale, so that a row of zeros can be divided by its own."""
+
+
+def quantized(weight: Tensor) -> tuple[Tensor, Tensor]:
+    """Return a matrix [rows, columns] in int8 and the scales [rows] by which its rows are to be multiplied."""
+    scale = (weight.float().abs().amax(1) / INT8_TOP).clamp(min=_TINY)
+    return (weight.float() / scale[:, None]).round().to(torch.int8), scale
+
+
+def quantize(
+    network: nn.Module, precision: str, device: torch.device, kept: tuple[type[nn.Module], ...] = ()
+) -> None:
+    """Put a network's matrices and embeddings onto a device as "int8" or "fp8", one at a time, and the rest too.
+
+    Modules of the types `kept` keep their matrices as they are.
+    """
+    kind = Fp8Linear if precision == "fp8" else Int8Linear if device.type != "cpu" else PackedLinear
+    for module in [module for module in network.modules() if not isinstance(module, kept)]:
+        for name, child in module.named_children():
+            if isinstance(child, nn.Linear):
+                setattr(module, name, kind(child.weight.to(device), child.bias))
+        if isinstance(module, Transformer):
+            _quantize_embedding(module, kind, device)
+    network.to(device)
+
+
+def _quantize_embedding(transformer: Transformer, kind: type[nn.Module], device: torch.device) -> None:
+    weight = transformer.embedding.weight.to(device)
+    embedding = Int8Embedding(weight)
+    transformer.embedding = embedding  # type: ignore[assignment]
+    if (
+        transformer.head is None
+    ):  # the same weights, but only Int8Linear's kernel takes them as they lie there
+        head = TiedHead(embedding) if kind is Int8Linear else kind(weight, None)
+        transformer.head = head  # type: ignore[assignment]
+
+
+class Int8Embedding(nn.Module):
+    """An embedding in int8."""
+
+    rows: Tensor
+    scale: Tensor
+
+    def __init__(self, weight: Tensor) -> None:
+        super().__init__()
+        rows, scale = quantized(weight)
+        self._dtype = weight.dtype
+        self.register_buffer("rows", rows)
+        self.register_buffer("scale", scale)
+
+    def forward(self, ids: Tensor) -> Tensor:
+        """Return the embeddings [..., width] of ids [...]."""
+        return (self.rows[ids] * self.scale[ids][..., None]).to(self._dtype)
+
+
+class TiedHead(nn.Module):
+    """An output head whose weights are an embedding's, without a copy of them."""
+
+    def __init__(self, embedding: Int8Embedding) -> None:
+        super().__init__()
+        self.embedding = embedding
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Map x [..., width] to logits [..., vocabulary]."""
+        return _int8_product(x, self.embedding.rows, self.embedding.scale).to(x.dtype)
+
+
+class PackedLinear(nn.Module):
+    """A linear layer on a CPU, in the layout of its own int8 kernels; activations have one scale for all rows."""
+
+    def __init__(self, weight: Tensor, bias: Tensor | None) -> None:
+        super().__init__()
+        _, scale = quantized(weight)
+        zeros = torch.zeros(len(scale), dtype=torch.int64)
+        with warnings.catch_warnings():  # it announces its successor, for which there is no such kernel yet
+            warnings.simplefilter("ignore", UserWarning)
+            stored = torch.quantize_per_channel(weight.float(), scale.double(), zeros, 0, torch.qint8)
+        self._packed = torch.ops.quantized.linear_prepack(stored, None if bias is None else bias.float())
+        # Without VNNI, sums of two products of eight bits overflow the kernels' sixteen.
+        self._is_narrow = not torch.cpu._is_vnni_supported()
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Map x [..., in] in float32 to [..., out]."""
+        out: Tensor = torch.ops.quantized.linear_dynamic(x, self._packed, self._is_narrow)
+        return out
+
+
+class Int8Linear(nn.Module):
+    """A linear layer in int8 on a GPU."""
+
+    rows: Tensor
+    scale: Tensor
+    bias: Tensor | None
+
+    def __init__(self, weight: Tensor, bias: Tensor | None) -> None:
+        super().__init__()
+        rows, scale = quantized(weight)
+        self.register_buffer("rows", rows)
+        self.register_buffer("scale", scale)
+        self.register_buffer("bias", bias)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Map x [..., in] to [..., out]."""
+        out = _int8_product(x, self.rows, self.scale).to(x.dtype)
+        return out if self.bias is None else out + self.bias
+
+
+class Fp8Linear(nn.Module):
+    """A linear layer in float8_e4m3fn, for GPUs since Ada and Hopper."""
+
+    rows: Tensor
+    scale: Tensor
+    bias: Tensor | None
+
+    def __init__(self, weight: Tensor, bias: Tensor | None) -> None:
+        super().__init__()
+        scale = _row_scale(weight, FP8_TOP)
+        self.register_buffer("rows", (weight / scale).to(torch.float8_e4m3fn))
+        self.register_buffer("scale", scale.t().contiguous())
+        self.register_buffer("bias", bias)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Map x [..., in] to [..., out]."""
+        given = x.flatten(0, -2)
+        scale = _row_scale(given, FP8_TOP)
+        out = torch._scaled_mm(
+            (given / scale).to(torch.float8_e4m3fn),
+            self.rows.t(),
+            scale_a=scale,
+            scale_b=self.scale,
+            bias=self.bias,
+            out_dtype=torch.bfloat16,
+            use_fast_accum=True,
+        )
+        return out.to(x.dtype).view(*x.shape[:-1], -1)
+
+
+_ROWS = 32
+"""On a GPU the kernel takes no fewer than 17, and is at home with multiples of 8."""
+
+
+def _int8_product(x: Tensor, rows: Tensor, scale: Tensor) -> Tensor:
+    """Multiply x [..., in] by rows [out, in] with their scale [out]; return [..., out] in float32."""
+    given = x.flatten(0, -2)
+    own = _row_scale(given, INT8_TOP)
+    whole = (given / own).round().to(torch.int8)
+    if x.is_cuda:
+        whole = F.pad(whole, (0, 0, 0, -len(whole) % _ROWS))
+    product = torch._int_mm(whole, rows.t())[: len(given)]
+    return (product * own * scale).view(*x.shape[:-1], -1)
+
+
+def _row_scale(x: Tensor, top: float) -> Tensor:
+    """Return, in float32, what the rows of x [rows, columns] are divided by to fit into [-top, top]: [rows, 1]."""
+    return (x.abs().amax(-1, keepdim=True).float() / top).clamp(min=_TINY)

@@ -1,0 +1,224 @@
+"""The engine's own table: what each policy and each effort costs, and how often it is right.
+
+Every hole is filled in every way in turn, its context encoded before, so that whatever else the machine does falls on
+all of them alike. Times are of the processor, not of the clock, for the same reason.
+"""
+
+from __future__ import annotations
+
+import argparse
+import math
+import time
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import partial
+from itertools import islice
+from pathlib import Path
+from statistics import fmean
+from typing import Any
+
+import numpy as np
+import torch
+from tqdm import tqdm
+
+from bench.options import add_engine_options, positive
+from dllm_lsp.engine.budget import Budget
+from dllm_lsp.engine.canvas import Canvas
+from dllm_lsp.engine.denoising import denoise
+from dllm_lsp.engine.effort import EFFORTS, Effort
+from dllm_lsp.engine.engine import Engine
+from dllm_lsp.engine.loading import load_model
+from dllm_lsp.engine.model import Model
+from dllm_lsp.engine.policies import Policy, Proposals, entropy_bound, frechet, sequential, threshold
+from dllm_lsp.evaluation.case import Case
+from dllm_lsp.evaluation.holes import cut_holes
+from dllm_lsp.evaluation.sources import read_sources
+from dllm_lsp.evaluation.tables import table
+from dllm_lsp.infill.hole import Hole
+from dllm_lsp.infill.limits import Limits
+from dllm_lsp.infill.pieces import Infilled
+from dllm_lsp.models.checkpoints.checkpoint import CheckpointError, resolve
+from dllm_lsp.models.checkpoints.tokenizer import TextTokenizer
+from dllm_lsp.suggest.candidate import first_line
+
+KINDS = ("rest-of-line", "line", "argument")
+CPU = torch.device("cpu")
+UNHURRIED = Limits(milliseconds=math.inf)
+DEFAULT = "effort medium"
+BATCHES = (1, 2, 4, 8, 16)
+
+POLICIES: dict[str, Policy] = {
+    "sequential": sequential,
+    **{f"threshold {least}": partial(threshold, least=least) for least in (0.95, 0.9, 0.8, 0.6)},
+    **{f"frechet {least}": partial(frechet, least=least) for least in (0.5, 0.25, 0.0)},
+    **{f"entropy-bound {bound}": partial(entropy_bound, bound=bound) for bound in (0.1, 0.35, 1.0)},
+}
+WAYS: dict[str, Effort] = {
+    **{name: Effort(passes=64, candidates=1, policy=policy) for name, policy in POLICIES.items()},
+    **{f"effort {name}": effort for name, effort in EFFORTS.items()},
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Trial:
+    """One hole filled in one way. `entropy` is the mean of the masks in the first pass, in nats."""
+
+    is_exact: bool
+    tokens: int
+    true_tokens: int
+    passes: int
+    milliseconds: float
+    entropy: float
+
+
+class Watched:
+    """A policy that remembers how uncertain the first proposals were that it saw."""
+
+    def __init__(self, policy: Policy) -> None:
+        self._policy = policy
+        self.entropy = 0.0
+
+    def __call__(self, proposals: Proposals) -> torch.Tensor:
+        """Accept what the policy does."""
+        if not self.entropy:
+            self.entropy = float(proposals.entropy[proposals.open].mean())
+        return self._policy(proposals)
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Run the command line `arguments` (the process's own by default); end with a message on bad input."""
+    options = _parser().parse_args(arguments)
+    torch.set_num_threads(options.threads)
+    try:
+        model, tokenizer, _ = load_model(resolve(options.model), CPU)
+        cases = _fitting(
+            cut_holes(read_sources(options.source), options.seed, KINDS), tokenizer, model.canvas
+        )
+        places = list(islice(cases, options.limit))
+    except (OSError, ValueError, CheckpointError) as error:
+        raise SystemExit(f"policies: {error}") from error
+    trials = _trials(Engine(model, tokenizer, options.model, CPU), places)
+    print(f"{ways_table(trials)}\n\n{difficulty_table(trials[DEFAULT])}\n")
+    print(_batch_table(model, tokenizer, places))
+    print(
+        f"\n{len(places)} holes that fit a canvas of {model.canvas} tokens; processor time, {options.threads} threads"
+    )
+
+
+def ways_table(trials: Mapping[str, Sequence[Trial]]) -> str:
+    """Return what each way costs and how often it is right."""
+    rows = [
+        [
+            name,
+            f"{fmean(t.is_exact for t in found):.1%}",
+            f"{sum(t.tokens for t in found) / sum(t.passes for t in found):.2f}",
+            f"{fmean(t.passes for t in found):.1f}",
+            "{:.0f} / {:.0f}".format(*np.percentile([t.milliseconds for t in found], [50, 95])),
+        ]
+        for name, found in trials.items()
+    ]
+    return table(["", "exactly right", "tokens a pass", "passes", "ms, p50 / p95"], rows)
+
+
+def difficulty_table(trials: Sequence[Trial]) -> str:
+    """Return how many passes holes take, by the length of what stood there and by the first pass's entropy."""
+    cuts = np.quantile([t.entropy for t in trials], [0.25, 0.5, 0.75])
+    groups: dict[str, list[Trial]] = {
+        f"{low} to {high} tokens": [t for t in trials if low <= t.true_tokens <= high]
+        for low, high in ((1, 2), (3, 5), (6, 9), (10, 15), (16, 64))
+    }
+    for number, name in enumerate(("lowest", "second", "third", "highest")):
+        groups[f"{name} quarter of entropies"] = [
+            t for t in trials if np.searchsorted(cuts, t.entropy) == number
+        ]
+    rows = [
+        [
+            name,
+            str(len(found)),
+            f"{fmean(t.passes for t in found):.1f}",
+            f"{fmean(t.is_exact for t in found):.1%}",
+        ]
+        for name, found in groups.items()
+        if found
+    ]
+    return table([f"{DEFAULT}, by", "holes", "passes", "exactly right"], rows)
+
+
+def _trials(engine: Engine, places: Sequence[Case]) -> dict[str, list[Trial]]:
+    trials: dict[str, list[Trial]] = {name: [] for name in WAYS}
+    for case in tqdm(places, unit="hole"):
+        hole = case.hole(engine.before, engine.after, engine.snippets)
+        _filled(engine, hole, EFFORTS["instant"])  # encodes the context
+        for name, effort in WAYS.items():
+            watched = Watched(effort.policy)
+            began = time.thread_time()
+            infilled = _filled(engine, hole, effort._replace(policy=watched))
+            milliseconds = 1000 * (time.thread_time() - began)
+            line = first_line(infilled)
+            text = line.text if line else infilled.text
+            trials[name].append(
+                Trial(
+                    is_exact=text.rstrip() == case.truth.rstrip(),
+                    tokens=len(infilled.pieces),
+                    true_tokens=engine.tokens(case.truth, case.before),
+                    passes=infilled.passes,
+                    milliseconds=milliseconds,
+                    entropy=watched.entropy,
+                )
+            )
+    return trials
+
+
+def _filled(engine: Engine, hole: Hole, effort: Effort) -> Infilled:
+    steps = engine.infill("", hole, UNHURRIED, effort)
+    while True:
+        try:
+            next(steps)
+        except StopIteration as end:
+            infilled: Infilled = end.value
+            return infilled
+
+
+@torch.inference_mode()
+def _batch_table(model: Model[Any], tokenizer: TextTokenizer, places: Sequence[Case]) -> str:
+    """Return how long a hole takes in batches of several, each hole with a context of its own."""
+    contexts = []
+    for case in places[: max(BATCHES)]:
+        context = model.context(case.language)
+        context.become(
+            tokenizer.encode(case.before)[-model.before :], tokenizer.encode(case.after)[: model.after]
+        )
+        contexts.append(context)
+    alone = 0.0
+    rows = []
+    for size in (size for size in BATCHES if size <= len(contexts)):
+        taken = [_batch_milliseconds(model, contexts[:size]) for _ in range(3)]
+        each = min(taken) / size
+        alone = alone or each
+        rows.append([str(size), f"{each:.1f}", f"{alone / each:.2f}"])
+    return table(["holes in a batch", "ms a hole, 8 passes", "throughput over one at a time"], rows)
+
+
+def _batch_milliseconds(model: Model[Any], contexts: Sequence[Any]) -> float:
+    """Time eight passes over whole canvases, the contexts' laying out included."""
+    began = time.thread_time()
+    fixed = Canvas.masked(model.tokens.fixed, [model.canvas] * len(contexts), CPU)
+    budget = Budget(8, math.inf)
+    for _ in denoise(model.denoiser(contexts, model.canvas), fixed, sequential, budget, model.canvas):
+        pass
+    return 1000 * (time.thread_time() - began)
+
+
+def _fitting(cases: Iterable[Case], tokenizer: TextTokenizer, canvas: int) -> Iterator[Case]:
+    return (case for case in cases if len(tokenizer.encode(case.truth)) <= canvas)
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="policies", description=__doc__)
+    parser.add_argument(
+        "source", type=Path, help="code to cut holes into: a folder, or a corpus file (.jsonl)"
+    )
+    add_engine_options(parser)
+    parser.add_argument("--limit", type=positive, default=300, metavar="N", help="holes (default: 300)")
+    parser.add_argument("--seed", type=int, default=0, help="of the holes (default: 0)")
+    return parser

@@ -1,0 +1,124 @@
+import re
+import sys
+from pathlib import Path
+
+import pytest
+import torch
+from tiny_model import tiny_checkpoint
+from writing_engine import WritingEngine
+
+from bench import command as bench
+from bench.keystrokes import keystrokes, open_file
+from bench.language_server import LanguageServer, ServerError
+from bench.latency import Editor, in_process, through_server
+from dllm_lsp.infill.hole import Hole
+from dllm_lsp.infill.limits import Limits
+from dllm_lsp.models.checkpoints.checkpoint import save_checkpoint
+from dllm_lsp.text.document import Document, Position
+from dllm_lsp.text.positions import Encoding
+
+KEYS = keystrokes(30)
+FILES = [open_file(lines, KEYS) for lines in (100, 300)]
+
+
+class SuggestingServer:
+    """Applies changes as a server does, and suggests a few of the next characters that are to be typed."""
+
+    def __init__(self) -> None:
+        self.documents: dict[str, Document] = {}
+        self.asked: list[str] = []
+
+    def notify(self, method: str, params: dict) -> None:
+        if method == "textDocument/didOpen":
+            item = params["textDocument"]
+            self.documents[item["uri"]] = Document(item["uri"], "python", 0, item["text"], Encoding.UTF32)
+            return
+        for change in params["contentChanges"]:
+            start, end = (Position(**change["range"][edge]) for edge in ("start", "end"))
+            self.documents[params["textDocument"]["uri"]].replace(start, end, change["text"])
+
+    async def request(self, method: str, params: dict) -> dict | None:
+        snapshot = self.documents[params["textDocument"]["uri"]].snapshot(Position(**params["position"]))
+        line = snapshot.lines[snapshot.line].rstrip("\n")
+        assert snapshot.column == len(line), "the cursor is not where the text was typed"
+        self.asked.append(line)
+        written = "".join(KEYS)
+        typed = "".join(snapshot.lines[FILES[0].cursor.line : snapshot.line]) + line
+        rest = written[len(typed) :].partition("\n")[0]
+        if not written.startswith(typed) or len(self.asked) % 3 == 0 or not rest:
+            return None
+        return {"items": [{"insertText": rest[:4]}]}
+
+
+def test_in_process_every_keystroke_is_typed_and_the_first_is_not_counted() -> None:
+    engine = WritingEngine(lambda hole: "x")
+    samples = in_process(engine, FILES, KEYS, Limits())  # type: ignore[arg-type]
+    assert list(samples) == [100, 300]
+    for sample in samples.values():
+        assert len(sample.asked) == len(sample.passes) == len(KEYS) - 1
+        assert set(sample.passes) == {2}
+    holes: list[Hole] = [hole for document, hole, _ in engine.asked if document == "100.py"]
+    assert holes[-1].before.endswith("".join(KEYS))
+
+
+async def test_through_a_server_what_was_suggested_is_told_apart() -> None:
+    server = SuggestingServer()
+    [sample] = (await through_server(server, FILES[:1], KEYS)).values()  # type: ignore[arg-type]
+    [document] = server.documents.values()
+    text = "".join(document.snapshot(Position(0, 0)).lines)
+    assert "".join(KEYS) in text, "what was tried was not deleted again"
+    assert sample.known
+    assert sample.asked
+    assert len(sample.known) + len(sample.asked) == len(server.asked) - 1
+
+
+async def test_only_what_goes_on_as_suggested_counts_as_known() -> None:
+    editor = Editor(SuggestingServer(), FILES[0])  # type: ignore[arg-type]
+    await editor.type(KEYS[0])
+    assert (len(editor.asked), len(editor.known)) == (1, 0)
+    await editor.type("?")
+    assert (len(editor.asked), len(editor.known)) == (2, 0)
+
+
+@pytest.mark.parametrize(
+    ("script", "message"),
+    [
+        ("", "the server ended"),
+        (
+            'body = b\'{"id":1,"error":{"code":-32603,"message":"no"}}\'\n'
+            "import sys; sys.stdout.buffer.write(b'Content-Length: %d\\r\\n\\r\\n%b' % (len(body), body))",
+            "answered with.*no",
+        ),
+    ],
+)
+async def test_a_server_that_fails_is_told(script: str, message: str) -> None:
+    with pytest.raises(ServerError, match=message):
+        async with LanguageServer.started([sys.executable, "-c", script], {}) as server:
+            await server.initialize({})
+
+
+def test_the_bench_prints_one_table(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    save_checkpoint(tmp_path, *tiny_checkpoint(), torch.float32)
+    monkeypatch.setattr(bench, "LINES", (100, 200))
+    monkeypatch.setattr(bench, "STARTS", 1)
+    monkeypatch.setattr(
+        bench, "pass_table", lambda config, threads, rounds: f"passes of {config.transformer.width}"
+    )
+    monkeypatch.setattr(
+        bench, "contest", lambda config, tokenizer, folder, rounds: f"{config.transformer.width} wide"
+    )
+    bench.main([f"--model={tmp_path}", "--keystrokes=4", "--threads=1"])
+    printed = capsys.readouterr().out
+    assert "192 wide\n\npasses of 192\n\n384 wide\n\npasses of 384\n\n" in printed
+    assert "| p50 / p95 | 100 lines | 200 lines | 200 to 100 (p50) |" in printed
+    milliseconds = r"\d+\.\d / \d+\.\d"
+    assert re.search(rf"`dllm-lsp --stdio`: ms \| {milliseconds} \| {milliseconds} \| \d", printed)
+    assert re.search(rf"`initialize` answered: ms \| {milliseconds} \|", printed)
+    assert "4 keystrokes a file" in printed
+
+
+def test_a_bench_without_a_model_is_told(tmp_path: Path) -> None:
+    with pytest.raises(SystemExit, match="bench: there is no folder"):
+        bench.main([f"--model={tmp_path / 'none'}"])

@@ -1,0 +1,111 @@
+from pathlib import Path
+
+import msgspec
+import pytest
+
+from dllm_lsp.client import tuned
+from dllm_lsp.client.tuned import Tuned, choose, fingerprint, home
+from dllm_lsp.settings import Settings
+
+
+@pytest.fixture
+def base(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The bundled model, and a data folder of the test's own."""
+    monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path / "data"))
+    folder = tmp_path / "bundled"
+    folder.mkdir()
+    (folder / "model.safetensors").write_bytes(b"weights")
+    monkeypatch.setattr("dllm_lsp.hub.BUNDLED", folder)
+    return folder
+
+
+@pytest.fixture
+def repository(tmp_path: Path) -> Path:
+    folder = tmp_path / "code"
+    (folder / "src" / "app").mkdir(parents=True)
+    return folder
+
+
+def keep(repository: Path, base: Path, name: str = "bundled") -> Path:
+    """Do as the command does at its end, and return where the model lies."""
+    folder = home(repository)
+    folder.mkdir(parents=True)
+    record = Tuned(
+        repository=str(repository),
+        base=name,
+        fingerprint=fingerprint(base),
+        places=10,
+        before=0.1,
+        after=0.2,
+    )
+    (folder / tuned.RECORD).write_bytes(msgspec.json.encode(record))
+    return folder / tuned.MODEL
+
+
+def test_the_model_of_a_repository_serves_all_of_it_and_nothing_else(base: Path, repository: Path) -> None:
+    model = keep(repository, base)
+    for place in (repository, repository / "src" / "app"):
+        choice = choose(Settings(), place)
+        assert choice.settings == Settings(model=str(model))
+        assert choice.note == f"fine-tuned on {repository}"
+        assert not choice.is_stale
+    assert choose(Settings(), repository.parent) == (Settings(), "", False)
+
+
+def test_the_innermost_repository_counts(base: Path, repository: Path) -> None:
+    keep(repository, base)
+    inner = keep(repository / "src", base)
+    assert choose(Settings(), repository / "src" / "app").settings.model == str(inner)
+
+
+def test_a_model_made_from_other_weights_is_passed_over_with_a_note(base: Path, repository: Path) -> None:
+    keep(repository, base)
+    (base / "model.safetensors").write_bytes(b"upgraded")
+    choice = choose(Settings(), repository)
+    assert (choice.settings, choice.is_stale) == (Settings(), True)
+    assert f"dllm-lsp train --repo {repository}" in choice.note
+
+
+def test_settings_that_name_another_model_get_that(base: Path, repository: Path, tmp_path: Path) -> None:
+    keep(repository, base)
+    other = Settings(model=str(tmp_path / "other"))
+    assert choose(other, repository) == (other, "", False)
+
+
+def test_a_model_made_from_a_folder_replaces_that_folder_alone(
+    base: Path, repository: Path, tmp_path: Path
+) -> None:
+    model = keep(repository, base, name=str(base))
+    assert choose(Settings(model=str(base)), repository).settings.model == str(model)
+    assert choose(Settings(), repository).settings == Settings()
+
+
+@pytest.mark.parametrize("content", [b"", b"{}", b"\xff"])
+def test_a_damaged_record_is_none(base: Path, repository: Path, content: bytes) -> None:
+    keep(repository, base)
+    (home(repository) / tuned.RECORD).write_bytes(content)
+    assert choose(Settings(), repository) == (Settings(), "", False)
+
+
+def test_a_model_that_cannot_be_looked_for_is_left_to_who_loads_it(base: Path, repository: Path) -> None:
+    for model in ("~nobody-has-this-name/x", "a\0b"):
+        assert choose(Settings(model=model), repository).settings.model == model
+
+
+def test_no_file_of_a_repository_chooses_a_model(base: Path, repository: Path) -> None:
+    model = keep(repository, base)
+    for name in (tuned.RECORD, ".dllm-lsp.json"):
+        (repository / name).write_bytes((home(repository) / tuned.RECORD).read_bytes())
+    (home(repository) / tuned.RECORD).unlink()
+    assert choose(Settings(), repository).settings == Settings()
+    assert not model.is_relative_to(repository)
+
+
+def test_a_fingerprint_tells_names_and_contents_apart(tmp_path: Path) -> None:
+    found = set()
+    for number, (name, content) in enumerate([("a", b"1"), ("b", b"1"), ("a", b"2")]):
+        folder = tmp_path / str(number)
+        folder.mkdir()
+        (folder / name).write_bytes(content)
+        found.add(fingerprint(folder))
+    assert len(found) == 3
