@@ -8,7 +8,7 @@ from __future__ import annotations
 import os
 import sys
 import time
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Sequence
 
 from dllm_lsp.host import process
 from dllm_lsp.infill.hole import Hole
@@ -26,23 +26,46 @@ class FakeEngine:
         self.snippets = 0
         self.after = 1000
 
-    def infill(self, document: str, hole: Hole, limits: Limits) -> Generator[Draft, None, Infilled]:
-        passes = limits.passes
+    def begin(self, document: str, hole: Hole, limits: Limits) -> FakeRequest:
         if "error" in document:
             raise ValueError("this hole cannot be filled")
         if "defect" in document:
             raise KeyError("surprise")
         if "memory" in document:
             raise MemoryError
-        pieces = (Piece(hole.before.upper(), 0.5),)
-        if "hang" in document:
-            yield Draft(1, pieces)
+        return FakeRequest(document, hole.before.upper(), limits.passes)
+
+    def step(self, requests: Sequence[FakeRequest]) -> None:
+        slow = any("slow" in request.document for request in requests)
+        time.sleep(STEP_SECONDS * 10 if slow else STEP_SECONDS)
+        for request in requests:
+            request.step()
+
+
+class FakeRequest:
+    """Takes as many steps as it may; of some documents, one that never ends, or that tells a lot."""
+
+    def __init__(self, document: str, text: str, passes: int) -> None:
+        self.document, self.text, self.passes = document, text, passes
+        self.draft: Draft | None = None
+        self.infilled: Infilled | None = None
+        self.error: Exception | None = None
+
+    def step(self) -> None:
+        done = self.draft.step if self.draft else 0
+        if "hang" in self.document and done:
             time.sleep(3600)
-        for step in range(1, passes + 1):
-            time.sleep(STEP_SECONDS * 10 if "slow" in document else STEP_SECONDS)
-            shown = (Piece("x" * 200_000, 1.0),) if "huge" in document else pieces
-            yield Draft(step, shown)
-        return Infilled(pieces=pieces, end=0.75, steps=passes, passes=passes, encoded=3, milliseconds=1.5)
+        pieces = (Piece(self.text, 0.5),)
+        self.draft = Draft(done + 1, (Piece("x" * 200_000, 1.0),) if "huge" in self.document else pieces)
+        if "fails later" in self.document:
+            self.error = ValueError("this hole cannot be filled any further")
+        elif done + 1 >= self.passes and "hang" not in self.document:
+            self.infilled = Infilled(
+                pieces=pieces, end=0.75, steps=done + 1, passes=done + 1, encoded=3, milliseconds=1.5
+            )
+
+    def close(self) -> None:
+        self.passes = 0
 
 
 def load(model: str, device: str, precision: str, threads: int, report: Callable[[str], None]) -> FakeEngine:

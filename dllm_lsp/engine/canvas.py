@@ -8,6 +8,7 @@ from functools import lru_cache
 
 import torch
 from torch import Tensor
+from torch.nn.utils.rnn import pad_sequence
 
 from dllm_lsp.engine.healing import Stem
 from dllm_lsp.engine.model import CanvasTokens
@@ -16,7 +17,7 @@ from dllm_lsp.engine.policies import THRESHOLD, Policy, Proposals
 
 @dataclass(frozen=True, slots=True)
 class Canvas:
-    """Canvases after some step: ids and probabilities [rows, width], lengths, ends and numbers of *expands* [rows].
+    """Canvases after some step: ids and probabilities [rows, width]; of each row length, end and number of *expands*.
 
     What lies behind a row's length is padding. A mask's probability is that of its best proposal so far; that of an
     end is its *delete*'s, and 0 while the canvas is as long as it began.
@@ -25,7 +26,7 @@ class Canvas:
     tokens: CanvasTokens
     ids: Tensor
     probability: Tensor
-    lengths: Tensor
+    lengths: tuple[int, ...]
     end: Tensor
     expanded: Tensor
 
@@ -37,7 +38,7 @@ class Canvas:
             tokens,
             ids=torch.full((rows, width), tokens.mask, device=device),
             probability=torch.zeros(rows, width, device=device),
-            lengths=torch.tensor(lengths, device=device),
+            lengths=tuple(lengths),
             end=torch.zeros(rows, device=device),
             expanded=torch.zeros(rows, dtype=torch.long, device=device),
         )
@@ -49,7 +50,7 @@ class Canvas:
 
     def row(self, number: int) -> Canvas:
         """Return one row, without its padding."""
-        one, length = slice(number, number + 1), int(self.lengths[number])
+        one, length = slice(number, number + 1), self.lengths[number]
         return replace(
             self,
             ids=self.ids[one, :length],
@@ -60,23 +61,29 @@ class Canvas:
         )
 
     @property
+    def written(self) -> list[Tensor]:
+        """The ids [n] of each row, without its padding."""
+        return [ids[:length] for ids, length in zip(self.ids, self.lengths, strict=True)]
+
+    @property
     def settled(self) -> bool:
         """Whether no row has a mask left."""
         return not bool(self.open.any())
 
-    def proposals(self, logits: Tensor, longest: int, stem: Stem | None = None) -> Proposals:
-        """Return what logits [rows, width, vocabulary] propose for the masks.
+    def proposed(self, logits: Sequence[Tensor], longest: int, stem: Stem | None = None) -> Proposals:
+        """Return what logits propose for the masks: [n, vocabulary] for each row, or a tensor of all.
 
         What is forbidden is not proposed, nor what would keep a row from beginning with `stem`. *Expand* is not
         in rows that are `longest` or longer, or were expanded as often: a *delete* makes room, and both in turn
         would go on for ever (DreamOn has the same two limits).
         """
-        logits = logits.float().index_fill(-1, _forbidden(self.tokens, logits.device), float("-inf"))
+        padded = pad_sequence(list(logits), batch_first=True).float()
+        padded = padded.index_fill(-1, _forbidden(self.tokens, padded.device), float("-inf"))
         if self.tokens.expand is not None:
-            full = (torch.maximum(self.lengths, self.expanded) >= longest)[:, None]
-            logits[..., self.tokens.expand] = logits[..., self.tokens.expand].masked_fill(full, float("-inf"))
-        writable = self.open if stem is None else self.open & stem.narrow(self.ids, self.tokens.mask, logits)
-        return Proposals.of(logits, writable)
+            full = (torch.maximum(self._lengths, self.expanded) >= longest)[:, None]
+            padded[..., self.tokens.expand] = padded[..., self.tokens.expand].masked_fill(full, float("-inf"))
+        writable = self.open if stem is None else self.open & stem.narrow(self.ids, self.tokens.mask, padded)
+        return Proposals.of(padded, writable)
 
     def step(self, proposals: Proposals, policy: Policy, sure: float = THRESHOLD) -> Canvas:
         """Commit what the policy accepts, and change the lengths as *delete* and *expand* say.
@@ -118,25 +125,29 @@ class Canvas:
         )
 
     def _resized(self, removed: Tensor, doubled: Tensor) -> Canvas:
-        """Return the rows without some positions, others twice; the same `lengths` if none of them changes."""
+        """Return the rows without some positions, others twice."""
         if not bool((removed | doubled).any()):
             return self
         count = (self._inside & ~removed).long() + doubled
-        lengths = count.sum(-1)
-        width = torch.arange(int(lengths.max()), device=lengths.device)
+        lengths = count.sum(-1).tolist()
+        width = torch.arange(max(lengths), device=count.device)
         source = torch.searchsorted(count.cumsum(-1), width.expand(len(lengths), -1).contiguous(), right=True)
         source = source.clamp(max=count.shape[1] - 1)
         return replace(
             self,
             ids=self.ids.gather(-1, source),
             probability=self.probability.gather(-1, source),
-            lengths=lengths,
+            lengths=tuple(lengths),
             expanded=self.expanded + doubled.sum(-1),
         )
 
     @property
     def _inside(self) -> Tensor:
-        return torch.arange(self.ids.shape[1], device=self.ids.device) < self.lengths[:, None]
+        return torch.arange(self.ids.shape[1], device=self.ids.device) < self._lengths[:, None]
+
+    @property
+    def _lengths(self) -> Tensor:
+        return torch.tensor(self.lengths, device=self.ids.device)
 
     def _proposed(self, proposals: Proposals, token: int | None) -> Tensor:
         """Where this token is proposed for a mask; nowhere if there is no such token."""

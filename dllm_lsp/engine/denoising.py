@@ -1,36 +1,32 @@
-"""The denoising loop: canvases of masks become code in a few passes, and every pass gives a draft."""
+"""A denoising step: what a pass proposes for canvases of masks becomes the canvases after it."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Sequence
+
+from torch import Tensor
 
 from dllm_lsp.engine.budget import Budget
 from dllm_lsp.engine.canvas import Canvas
 from dllm_lsp.engine.healing import Stem
-from dllm_lsp.engine.model import Denoiser
 from dllm_lsp.engine.policies import Policy, everything
 
 
-def denoise(
-    denoiser: Denoiser,
+def step(
     canvas: Canvas,
+    logits: Sequence[Tensor],
     policy: Policy,
     budget: Budget,
     longest: int,
     *,
     stem: Stem | None = None,
-) -> Iterator[Canvas]:
-    """Yield the canvases after every step until no row has a mask left; no row grows beyond `longest` tokens.
-    Every row begins with `stem`.
+) -> Canvas:
+    """Return the canvases after a pass that gave `logits` [n, vocabulary] for each row; spend that pass.
 
-    Easy canvases end after a pass or two, since a step accepts all that is sure. Once the budget is spent,
-    whatever is proposed is accepted, so that a budget cuts confidence and not the text.
+    No row grows beyond `longest` tokens, and every row begins with `stem`. Once the budget is spent, whatever is
+    proposed is accepted, so that a budget cuts confidence and not the text.
     """
-    while not canvas.settled:
-        logits = denoiser(canvas.ids, canvas.lengths)
-        budget.spend()
-        if budget.is_spent:
-            canvas = canvas.step(canvas.proposals(logits, 0, stem), everything, sure=0.0)
-        else:
-            canvas = canvas.step(canvas.proposals(logits, longest, stem), policy)
-        yield canvas
+    budget.spend()
+    if budget.is_spent:
+        return canvas.step(canvas.proposed(logits, 0, stem), everything, sure=0.0)
+    return canvas.step(canvas.proposed(logits, longest, stem), policy)

@@ -21,12 +21,13 @@ def lengths_within(longest: int) -> list[int]:
     return [length for length in LENGTHS if length < longest] + [longest]
 
 
-def promise(proposals: Proposals, lengths: Tensor) -> Tensor:
-    """Return how promising canvases of `lengths` [rows] are by their first pass, [rows].
+def promise(proposals: Proposals) -> Tensor:
+    """Return how promising canvases of nothing but masks are by their first pass, [rows].
 
     The mean confidence over what is usual at this length, since short canvases are surer (CAL: arXiv:2602.00476,
     with its bias curve, which was fitted to LLaDA).
     """
+    lengths = proposals.open.sum(-1)
     confidence = (proposals.confidence * proposals.open).sum(-1) / lengths
     usual = 1.00 * (-1.77 * lengths).exp() + 0.56 * (-0.06 * lengths).exp() + 0.24
     return confidence / usual
@@ -37,6 +38,6 @@ def merit(canvas: Canvas, fit: Tensor) -> Tensor:
 
     The mean of how likely their own tokens were and how well the code after them fits (PILL, 2026).
     """
-    written = torch.arange(canvas.ids.shape[1], device=canvas.ids.device) < canvas.lengths[:, None]
-    own = (canvas.probability.clamp(min=1e-9).log() * written).sum(-1) / canvas.lengths.clamp(min=1)
-    return (own + fit) / 2
+    rows = (canvas.row(number).probability for number in range(len(canvas.lengths)))
+    own = [row.clamp(min=1e-9).log().mean() if row.numel() else fit.new_zeros(()) for row in rows]
+    return (torch.stack(own) + fit) / 2

@@ -1,11 +1,12 @@
 """What the engine asks of a model. Every architecture is one module beside this one that answers it.
 
-Everything has a batch dimension. A row is one canvas: another candidate for the same hole, or another hole.
+A pass is over any number of canvases: candidates for one hole, or the holes of many requests.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager
 from typing import NamedTuple, Protocol, TypeVar
 
 from torch import Tensor
@@ -52,28 +53,15 @@ class Context(Protocol):
         ...
 
 
-class Denoiser(Protocol):
-    """A pass over canvases whose contexts are fixed."""
-
-    def __call__(self, ids: Tensor, lengths: Tensor) -> Tensor:
-        """Return the logits [rows, canvas, vocabulary] of canvases [rows, canvas].
-
-        Of row i the first `lengths[i]` positions are canvas, what lies behind is padding, whose logits mean nothing.
-        The canvas may differ from call to call, up to the size that the denoiser was made for; `lengths` that differ
-        are another tensor.
-        """
-        ...
-
-
 _Context = TypeVar("_Context", bound=Context)
+_Around = TypeVar("_Around")
 
 
-class Model(Protocol[_Context]):
+class Model(Protocol[_Context, _Around]):
     """A network with its special tokens and limits, in tokens: context on each side and the largest canvas.
 
-    It reads up to `snippets` related snippets.
-
-    One that `is_small` gains nothing from a second thread, and loses much where the cores are busy.
+    It reads up to `snippets` related snippets. One that `is_small` gains nothing from a second thread, and loses much
+    where the cores are busy.
     """
 
     tokens: CanvasTokens
@@ -87,10 +75,20 @@ class Model(Protocol[_Context]):
         """Return the empty context of a document in a language, by its LSP id."""
         ...
 
-    def denoiser(self, contexts: Sequence[_Context], canvas: int) -> Denoiser:
-        """Return a denoiser for one row per context, of up to `canvas` positions; a context may serve several rows."""
+    def surroundings(self, context: _Context, canvas: int) -> AbstractContextManager[_Around]:
+        """Lay out what one canvas of up to `canvas` tokens looks at, for as long as the block lasts.
+
+        It stays as it is when the context changes.
+        """
         ...
 
-    def fit(self, contexts: Sequence[_Context], ids: Tensor, lengths: Tensor) -> Tensor:
-        """Return how well the code after each finished canvas follows it, [rows], in nats a token, at most 0."""
+    def denoise(self, canvases: Sequence[Tensor], around: Sequence[_Around]) -> Sequence[Tensor]:
+        """One pass over canvases [n], each in its own surroundings; return the logits [n, vocabulary] of each.
+
+        A canvas may differ from call to call, in its length, too. On a GPU the next call may overwrite the logits.
+        """
+        ...
+
+    def fit(self, context: _Context, canvas: Tensor) -> Tensor:
+        """Return how well the code after a finished canvas [n] follows it: a scalar, in nats a token, at most 0."""
         ...

@@ -56,6 +56,6 @@ def _following(network: StreamsModel, role: int, ids: Tensor) -> Tensor:
     stream = network.stream(len(ids))
     if role == BEFORE:
         network.encode(ids[:1], role, stream)
-        return network.read_on([stream], ids[None])[0]
+        return network.read_on(stream, ids)
     hidden = network.encode(ids, role, stream)
     return network.transformer.logits(hidden).float().log_softmax(-1)

@@ -6,7 +6,7 @@ import os
 
 from dllm_lsp import hub
 from dllm_lsp.host import process
-from dllm_lsp.host.host import Engine, Report
+from dllm_lsp.host.engine import Engine, Report
 
 
 def load(model: str, device: str, precision: str, threads: int, report: Report) -> Engine:

@@ -1,31 +1,26 @@
 """What the engine's process does with its clients' messages.
 
-All of it runs on the event loop but `_infill`, which runs on the engine's only thread. Knows no sockets, only
-channels; knows of the engine what `Engine` says.
+All of it runs on the event loop but `_advance`, which runs on the engine's only thread. Knows channels, and no
+sockets.
 """
 
 from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import closing
 from itertools import count
-from typing import Protocol
 
-from dllm_lsp.host.scheduler import Job, Scheduler
-from dllm_lsp.infill.hole import Hole
-from dllm_lsp.infill.limits import Limits
-from dllm_lsp.infill.pieces import Draft, Infilled
+from dllm_lsp.host.engine import Engine, Report
+from dllm_lsp.host.job import Job, explained
+from dllm_lsp.host.scheduler import Scheduler
 from dllm_lsp.wire.channel import Channel
-from dllm_lsp.wire.log import log_path
 from dllm_lsp.wire.messages import (
     Cancel,
     Drafted,
     Dropped,
     Failure,
-    Filled,
     Infill,
     Ping,
     Pong,
@@ -35,25 +30,6 @@ from dllm_lsp.wire.messages import (
 )
 
 logger = logging.getLogger(__name__)
-
-
-Report = Callable[[str], None]
-"""Hears in words how far loading is."""
-
-
-class Engine(Protocol):
-    """What the process needs of an engine; `before` and `after` are characters of context it can use."""
-
-    model: str
-    device: str
-    precision: str
-    before: int
-    after: int
-    snippets: int
-
-    def infill(self, document: str, hole: Hole, limits: Limits) -> Generator[Draft, None, Infilled]:
-        """Denoise, yielding after every step; closing the generator cancels."""
-        ...
 
 
 class Host:
@@ -111,28 +87,33 @@ class Host:
                     self._send(client, Dropped(message.id, "cancelled"))
             case Ping():
                 self._pings.add(client)
-                if self._scheduler.running is None:
+                if not self._scheduler.running:
                     self._answer_pings()
 
     def _submit(self, job: Job) -> None:
         if self._scheduler.is_full(job.client):
-            self._send(job.client, Failure(job.request.id, "Too many requests wait for the engine."))
+            self._send(job.client, Failure(job.message.id, "Too many requests wait for the engine."))
             return
         older = self._scheduler.submit(job)
         if older is not None:
-            self._send(older.client, Dropped(older.request.id, "superseded"))
+            self._send(older.client, Dropped(older.message.id, "superseded"))
         self._has_work.set()
 
     async def _work(self) -> None:
         engine = await self._loaded()
         while True:
-            job = await self._next()
-            if engine is None:
-                answer: ToClient = Failure(job.request.id, self._status.detail)
-            else:
-                answer = await self._loop.run_in_executor(self._thread, self._infill, engine, job)
-            self._scheduler.finish()
-            self._send(job.client, answer)
+            await self._until_busy()
+            running = list(self._scheduler.running)
+            if engine is not None:
+                await self._loop.run_in_executor(self._thread, _advance, engine, running)
+            for job in running:
+                answer = job.answer() if engine else Failure(job.message.id, self._status.detail)
+                self._show(job)
+                if answer is None:
+                    continue
+                job.close()
+                self._scheduler.finish(job)
+                self._send(job.client, answer)
             self._answer_pings()
 
     async def _loaded(self) -> Engine | None:
@@ -141,7 +122,7 @@ class Host:
             engine = await self._loop.run_in_executor(self._thread, self._load, self._report_loading)
         except Exception as error:
             logger.exception("the engine cannot be loaded")
-            self._announce(Status(state="failed", detail=_explain(error)))
+            self._announce(Status(state="failed", detail=explained(error)))
             return None
         self._announce(
             Status(
@@ -164,43 +145,27 @@ class Host:
         if self._status.state == "loading":  # what is told late is out of date
             self._announce(Status(state="loading", detail=detail))
 
-    async def _next(self) -> Job:
-        while (job := self._scheduler.take()) is None:
+    async def _until_busy(self) -> None:
+        """Let those that wait join those that run, as many as may; wait for one if there is none."""
+        while True:
+            while self._scheduler.take() is not None:
+                pass
+            if self._scheduler.running:
+                return
             self._has_work.clear()
             await self._has_work.wait()
-        return job
 
-    def _infill(self, engine: Engine, job: Job) -> Filled | Dropped | Failure:
-        """Run one job on the engine's thread; nothing that it raises goes further than its own client."""
-        request = job.request
-        try:
-            with closing(engine.infill(request.document, request.hole, request.limits)) as steps:
-                infilled = self._denoise(steps, job)
-            if job.dropped is not None:
-                return Dropped(request.id, job.dropped)
-            assert infilled is not None, "only a dropped job has none"
-            return Filled(request.id, infilled)
-        except Exception as error:
-            logger.exception("a request failed")
-            return Failure(request.id, _explain(error))
-
-    def _denoise(self, steps: Generator[Draft, None, Infilled], job: Job) -> Infilled | None:
-        """Return the filled hole, or None as soon as the job is dropped."""
-        while job.dropped is None:
-            try:
-                draft = next(steps)
-            except StopIteration as end:
-                return end.value  # type: ignore[no-any-return]
-            if job.request.drafts or self._pings:
-                self._loop.call_soon_threadsafe(self._report, job, draft)
-        return None
-
-    def _report(self, job: Job, draft: Draft) -> None:
+    def _show(self, job: Job) -> None:
         """Pass a denoising step on, unless its reader is behind."""
-        channel = self._channels.get(job.client)
-        if job.request.drafts and channel is not None and not channel.is_crowded:
-            channel.send(Drafted(job.request.id, draft))
-        self._answer_pings()
+        draft, channel = job.request.draft if job.request else None, self._channels.get(job.client)
+        if (
+            draft
+            and job.message.drafts
+            and job.dropped is None
+            and channel is not None
+            and not channel.is_crowded
+        ):
+            channel.send(Drafted(job.message.id, draft))
 
     def _answer_pings(self) -> None:
         for client in self._pings:
@@ -218,11 +183,10 @@ class Host:
             channel.send(message)
 
 
-def _explain(error: Exception) -> str:
-    """Return what a user should read of an engine's error."""
-    if isinstance(error, MemoryError) or type(error).__name__ == "OutOfMemoryError":
-        return "The engine ran out of memory: choose a smaller model, or close what else uses the device."
-    is_own = type(error).__module__.startswith("dllm_lsp.")
-    if is_own or isinstance(error, OSError | ValueError):
-        return str(error)
-    return f"The engine failed with {type(error).__name__}: {error} (log: {log_path()})"
+def _advance(engine: Engine, jobs: Sequence[Job]) -> None:
+    """Begin what is new, and make one step with all that are open; runs on the engine's thread."""
+    for job in jobs:
+        if job.request is None and job.dropped is None:
+            job.begin(engine)
+    if requests := [job.request for job in jobs if job.is_open]:
+        engine.step(requests)

@@ -14,7 +14,8 @@ from functools import partial
 from pathlib import Path
 from typing import NoReturn
 
-from dllm_lsp.host.host import Engine, Host, Report
+from dllm_lsp.host.engine import Engine, Report
+from dllm_lsp.host.host import Host
 from dllm_lsp.wire.channel import listen
 from dllm_lsp.wire.log import log_to_stderr
 

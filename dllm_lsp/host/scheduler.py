@@ -6,37 +6,20 @@ A newer request for the same client, document and method supersedes the older on
 from __future__ import annotations
 
 from collections import OrderedDict
-from dataclasses import dataclass
-from typing import Literal
+from collections.abc import Callable
 
-from dllm_lsp.wire.messages import Infill
+from dllm_lsp.host.job import Job, Reason
 
 MAX_WAITING = 32  # per client
-
-Reason = Literal["superseded", "cancelled"]
-Key = tuple[str, str]
-
-
-@dataclass(slots=True, eq=False)
-class Job:
-    """One client's request; `dropped` tells the engine to stop at its next denoising step."""
-
-    client: int
-    request: Infill
-    dropped: Reason | None = None
-
-    @property
-    def key(self) -> Key:
-        """What a newer request of the same client must share to supersede this one."""
-        return self.request.document, self.request.method
+MAX_RUNNING = 16
 
 
 class Scheduler:
-    """The jobs that wait, by client, and the one that is `running`."""
+    """The jobs that wait, by client, and those that are `running`: they share the engine's steps."""
 
     def __init__(self) -> None:
-        self._waiting: OrderedDict[int, dict[Key, Job]] = OrderedDict()
-        self.running: Job | None = None
+        self._waiting: OrderedDict[int, dict[tuple[str, str], Job]] = OrderedDict()
+        self.running: list[Job] = []
 
     def is_full(self, client: int) -> bool:
         """Whether the client has as many jobs waiting as one may."""
@@ -44,8 +27,7 @@ class Scheduler:
 
     def submit(self, job: Job) -> Job | None:
         """Queue a job and return the waiting one whose turn it takes; a running one is told to stop."""
-        if self.running is not None and self.running.client == job.client and self.running.key == job.key:
-            self._stop("superseded")
+        self._stop("superseded", lambda other: (other.client, other.key) == (job.client, job.key))
         queue = self._waiting.setdefault(job.client, {})
         older = queue.get(job.key)
         queue[job.key] = job
@@ -55,11 +37,9 @@ class Scheduler:
 
     def cancel(self, client: int, request: int) -> Job | None:
         """Drop a client's request and return its job if it was waiting; a running one is told to stop."""
-        if self.running is not None and (self.running.client, self.running.request.id) == (client, request):
-            self._stop("cancelled")
-            return None
+        self._stop("cancelled", lambda other: (other.client, other.message.id) == (client, request))
         queue = self._waiting.get(client, {})
-        job = next((job for job in queue.values() if job.request.id == request), None)
+        job = next((job for job in queue.values() if job.message.id == request), None)
         if job is not None:
             job.dropped = "cancelled"
             self._remove(job)
@@ -68,29 +48,27 @@ class Scheduler:
     def leave(self, client: int) -> None:
         """Forget all that a client has asked for."""
         self._waiting.pop(client, None)
-        if self.running is not None and self.running.client == client:
-            self._stop("cancelled")
+        self._stop("cancelled", lambda other: other.client == client)
 
     def take(self) -> Job | None:
-        """Return the job to run now, the oldest of the client whose turn it is, or None."""
-        assert self.running is None, "one job runs at a time"
-        if not self._waiting:
+        """Return a job that joins those that run, the oldest of the client whose turn it is; None if none may."""
+        if not self._waiting or len(self.running) >= MAX_RUNNING:
             return None
         client, queue = next(iter(self._waiting.items()))
         job = next(iter(queue.values()))
         self._remove(job)
         if client in self._waiting:
             self._waiting.move_to_end(client)
-        self.running = job
+        self.running.append(job)
         return job
 
-    def finish(self) -> None:
-        """Take note that the running job has ended."""
-        self.running = None
+    def finish(self, job: Job) -> None:
+        """Take note that a running job has ended."""
+        self.running.remove(job)
 
-    def _stop(self, reason: Reason) -> None:
-        assert self.running is not None
-        self.running.dropped = self.running.dropped or reason
+    def _stop(self, reason: Reason, is_meant: Callable[[Job], bool]) -> None:
+        for job in filter(is_meant, self.running):
+            job.dropped = job.dropped or reason
 
     def _remove(self, job: Job) -> None:
         queue = self._waiting[job.client]

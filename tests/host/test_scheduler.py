@@ -3,7 +3,8 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dllm_lsp.host.scheduler import MAX_WAITING, Job, Scheduler
+from dllm_lsp.host.job import Job
+from dllm_lsp.host.scheduler import MAX_RUNNING, MAX_WAITING, Scheduler
 from dllm_lsp.infill.hole import Hole
 from dllm_lsp.wire.messages import Infill
 
@@ -17,8 +18,8 @@ def job(client: int, request: int, document: str = "a.py", method: str = "inline
 def drain(scheduler: Scheduler) -> list[int]:
     taken = []
     while (next_job := scheduler.take()) is not None:
-        taken.append(next_job.request.id)
-        scheduler.finish()
+        taken.append(next_job.message.id)
+        scheduler.finish(next_job)
     return taken
 
 
@@ -42,7 +43,7 @@ def test_newer_request_stops_the_running_one():
     assert scheduler.take() is older
     assert scheduler.submit(newer) is None
     assert (older.dropped, newer.dropped) == ("superseded", None)
-    scheduler.finish()
+    scheduler.finish(older)
     assert scheduler.take() is newer
 
 
@@ -59,6 +60,31 @@ def test_superseding_keeps_the_place_in_the_queue():
     scheduler.submit(job(1, 2, document="b.py"))
     scheduler.submit(job(1, 3, document="a.py"))
     assert drain(scheduler) == [3, 2]
+
+
+def test_several_run_at_a_time_and_no_more_than_may():
+    scheduler = Scheduler()
+    jobs = [job(client, 1) for client in range(MAX_RUNNING + 2)]
+    for each in jobs:
+        scheduler.submit(each)
+    while scheduler.take() is not None:
+        pass
+    assert scheduler.running == jobs[:MAX_RUNNING]
+    scheduler.finish(jobs[3])
+    assert scheduler.take() is jobs[MAX_RUNNING]
+    assert scheduler.take() is None
+
+
+def test_of_those_that_run_only_the_one_that_is_meant_is_stopped():
+    scheduler = Scheduler()
+    jobs = [job(1, 1), job(1, 2, document="b.py"), job(2, 3)]
+    for each in jobs:
+        scheduler.submit(each)
+        scheduler.take()
+    scheduler.cancel(1, 2)
+    assert [each.dropped for each in jobs] == [None, "cancelled", None]
+    scheduler.submit(job(2, 4))
+    assert [each.dropped for each in jobs] == [None, "cancelled", "superseded"]
 
 
 def test_clients_take_turns():
@@ -78,7 +104,7 @@ def test_cancel_removes_a_waiting_job_and_flags_a_running_one():
     assert scheduler.cancel(1, 2) is waiting
     assert scheduler.cancel(1, 1) is None
     assert (running.dropped, waiting.dropped) == ("cancelled", "cancelled")
-    scheduler.finish()
+    scheduler.finish(running)
     assert scheduler.take() is None
 
 
@@ -112,7 +138,7 @@ def test_a_client_that_leaves_takes_its_jobs_along():
     scheduler.submit(other)
     scheduler.leave(1)
     assert running.dropped == "cancelled"
-    scheduler.finish()
+    scheduler.finish(running)
     assert scheduler.take() is other
 
 
@@ -134,8 +160,8 @@ def test_every_job_is_run_or_dropped_once(moves: list[tuple[int, str, bool]]):
         jobs.append(job(client, request, document))
         scheduler.submit(jobs[-1])
         if takes and (taken := scheduler.take()) is not None:
-            run.append(taken.request.id)
-            scheduler.finish()
+            run.append(taken.message.id)
+            scheduler.finish(taken)
     run += drain(scheduler)
-    dropped = [each.request.id for each in jobs if each.dropped is not None]
+    dropped = [each.message.id for each in jobs if each.dropped is not None]
     assert sorted(run + dropped) == list(range(len(moves)))

@@ -7,7 +7,8 @@ everything is encoded again (after Fast-dLLM: Wu et al. 2025, arXiv:2505.22618).
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager
 from typing import NamedTuple
 
 import torch
@@ -15,9 +16,12 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from dllm_lsp.engine.model import CanvasTokens
+from dllm_lsp.models.checkpoints.families import Family
 from dllm_lsp.models.checkpoints.full import Bidirectional
 from dllm_lsp.models.checkpoints.tokenizer import TextTokenizer
-from dllm_lsp.models.network.room import Rooms
+from dllm_lsp.models.network.passes import Span, cached_pass
+from dllm_lsp.models.network.pool import Pool, Room
+from dllm_lsp.models.network.transformer import Rotation
 
 CONTEXT = 2048
 """Tokens of context at most, whatever the model could take: the first pass of every request encodes all of it."""
@@ -72,90 +76,101 @@ class BidirectionalContext:
         return 0
 
 
-class BidirectionalDenoiser:
-    """A pass over canvases between fixed contexts.
+class BidirectionalSurroundings:
+    """One canvas's row in memory, [before | after | canvas], and how fresh what is kept of it is.
 
-    A row lies in memory as [before | after | canvas], with explicit positions, so that the canvas is its tail and every
-    pass writes over the last one's. Where logits are shifted, that tail begins with the last token before the
-    canvas, whose logits are those of the first mask.
+    Positions are explicit, so that the canvas is the row's tail and every pass writes over the last one's. Where logits
+    are shifted, that tail begins with the `lead`, the last token before the canvas, whose logits are those of the first
+    mask.
     """
 
     def __init__(
-        self,
-        model: Bidirectional,
-        rooms: Rooms,
-        sides: Sequence[Sides],
-        canvas: int,
-        refresh: Refresh,
+        self, room: Room, sides: Sides, family: Family, refresh: Refresh, device: torch.device
     ) -> None:
-        self._transformer, self._refresh, self._canvas = model.transformer, refresh, canvas
-        device = model.transformer.norm.weight.device
-        self._shift = int(model.family.shifted)
-        leads = [min(self._shift, len(before)) for before, _ in sides]
-        rows = [_in_memory(side, lead) for side, lead in zip(sides, leads, strict=True)]
-        self._longest = max(map(len, rows))
-        self._step = _step(device)
-        capacity = self._longest + self._rounded(canvas + 1)
-        self._room = rooms.lend(self, len(rows), capacity)
-        self._ids = torch.tensor([row + [0] * (capacity - len(row)) for row in rows], device=device)
-        self._lead = torch.tensor(leads, device=device)[:, None]
-        self._tail = torch.tensor([len(row) for row in rows], device=device)[:, None] - self._lead
-        self._after = torch.tensor([len(after) for _, after in sides], device=device)[:, None]
-        self._lengths = torch.zeros_like(self._tail[:, 0])
-        self._encoded, self._latest, self._age = list[int](), list[int](), 0
+        self.room = room
+        self._shift, self._refresh = int(family.shifted), refresh
+        self._lead = min(self._shift, len(sides.before))
+        self._after = len(sides.after)
+        row = _in_memory(sides, self._lead)
+        self._tail = len(row) - self._lead
+        self._ids = torch.tensor(row, dtype=torch.long, device=device)
+        self._length = self._encoded = self._age = 0
 
-    def __call__(self, ids: Tensor, lengths: Tensor) -> Tensor:
-        """Return the logits [rows, canvas, vocabulary] of canvases [rows, canvas]; see `model.Denoiser`.
+    def enter(self, canvas: Tensor, rotation: Callable[[Tensor], Rotation]) -> Entry:
+        """Return what the next pass over a canvas [n] is; `made` says that it was made.
 
-        On a GPU the next call overwrites them.
+        It is over the tail alone, or over everything where what is kept of the context has grown stale. `rotation`
+        is the network's.
         """
-        assert ids.shape[1] <= self._canvas, "a canvas larger than the denoiser was made for"
-        cells = self._tail + self._lead + torch.arange(ids.shape[1], device=ids.device)
-        self._ids.scatter_(1, cells, ids)
-        # The same tensor holds the same lengths; to read them would wait for the device.
-        now = self._latest if lengths is self._lengths else lengths.tolist()
-        if self._is_stale(now):
-            run: Callable[..., Tensor] = self._room.run
-            columns = torch.arange(self._longest + ids.shape[1], device=ids.device).expand(len(ids), -1)
+        if self._is_stale(len(canvas)):
+            start, self._age, self._encoded = 0, 0, len(canvas)
         else:
-            run = self._room.captured
-            columns = self._tail + torch.arange(self._rounded(self._shift + ids.shape[1]), device=ids.device)
-            if now != self._latest:
-                self._move_after((lengths - self._lengths)[:, None])
-        self._lengths, self._latest = lengths, now
-        seen = (self._tail + self._lead)[:, 0] + lengths
-        wanted = torch.maximum(cells - self._shift, self._tail) - columns[:, :1]
-        wanted = F.pad(wanted, (0, self._rounded(ids.shape[1]) - ids.shape[1]))
-        logits = run(self._ids.gather(1, columns), self._positions(columns), columns, seen, wanted)
-        return logits[:, : ids.shape[1]]
+            start = self._tail
+            self._move_after(len(canvas) - self._length, rotation)
+        self._length = len(canvas)
+        end = len(self._ids) + len(canvas)
+        columns = torch.arange(start, end, device=canvas.device)
+        cells = columns[end - start - len(canvas) :]
+        return Entry(
+            ids=torch.cat([self._ids[start:], canvas]),
+            positions=self._positions(columns),
+            columns=columns,
+            seen=torch.tensor([end], device=canvas.device),
+            wanted=(cells - self._shift).clamp(min=self._tail) - start,
+            whole=start == 0,
+        )
 
-    def _rounded(self, length: int) -> int:
-        """Return the length that a pass really has: a multiple of a few, so that few have to be captured."""
-        return -(-length // self._step) * self._step
+    def _is_stale(self, length: int) -> bool:
+        is_old = self._age % self._refresh.every == 0
+        return is_old or abs(length - self._encoded) > self._refresh.change
 
-    def _is_stale(self, lengths: list[int]) -> bool:
-        """Whether to encode everything in this pass; counts it."""
-        changes = [abs(now - then) for now, then in zip(lengths, self._encoded, strict=False)]
-        stale = not changes or self._age >= self._refresh.every or max(changes) > self._refresh.change
-        if stale:
-            self._age, self._encoded = 0, lengths
+    def made(self) -> None:
+        """Take note that the pass was made; one that failed is made anew, over everything if it was."""
         self._age += 1
-        return stale
 
     def _positions(self, columns: Tensor) -> Tensor:
-        """Return the positions in the text of what lies in columns [rows, n]."""
-        behind = torch.where(
-            columns < self._tail, columns + self._lead + self._lengths[:, None], columns - self._after
-        )
+        """Return the positions in the text of what lies in columns [n]."""
+        behind = torch.where(columns < self._tail, columns + self._lead + self._length, columns - self._after)
         return columns.where(columns < self._tail - self._after, behind)
 
-    def _move_after(self, by: Tensor) -> None:
-        """Turn the keys of the code after the canvas to positions that are `by` [rows, 1] further on."""
-        store = self._room.store
-        columns = torch.arange(store.shape[4], device=by.device)
-        is_after = (columns >= self._tail - self._after) & (columns < self._tail)
-        turn = self._transformer.rotation((by * is_after)[:, None])
-        store[0] = turn(store[0])
+    def _move_after(self, by: int, rotation: Callable[[Tensor], Rotation]) -> None:
+        """Turn the keys of the code after the canvas to positions that are `by` further on."""
+        if not by or not self._after:
+            return
+        turn = rotation(torch.tensor([by], device=self._ids.device))
+        columns = slice(self._tail - self._after, self._tail)
+        for keys, _ in self.room.store.layers:
+            keys[:, :, columns] = turn(keys[:, :, columns])
+
+
+class Entry(NamedTuple):
+    """What one row gives to a pass: n tokens and where they stand and lie, [n]; see `Room.run` for the others.
+
+    `whole` says that it is over the context as well.
+    """
+
+    ids: Tensor
+    positions: Tensor
+    columns: Tensor
+    seen: Tensor
+    wanted: Tensor
+    whole: bool
+
+    def padded(self, step: int) -> Entry:
+        """The same with numbers of tokens and logits that are multiples of `step`, so that few have to be captured.
+
+        What is added lies behind what is seen.
+        """
+        extra = -len(self.ids) % step
+        more = torch.arange(1, extra + 1, device=self.ids.device)
+        return Entry(
+            F.pad(self.ids, (0, extra)),
+            torch.cat([self.positions, self.positions[-1:] + more]),
+            torch.cat([self.columns, self.columns[-1:] + more]),
+            self.seen,
+            F.pad(self.wanted, (0, -len(self.wanted) % step)),
+            self.whole,
+        )
 
 
 class BidirectionalInfilling:
@@ -165,7 +180,7 @@ class BidirectionalInfilling:
 
     def __init__(self, model: Bidirectional, tokenizer: TextTokenizer, refresh: Refresh = REFRESH) -> None:
         self._model, self._refresh = model, refresh
-        self._rooms = Rooms(model.transformer)
+        self._pool = Pool(model.transformer)
         family = model.family
         silent = tokenizer.silent(family.transformer.vocabulary)
         self.tokens = CanvasTokens(
@@ -184,39 +199,58 @@ class BidirectionalInfilling:
         """Return the empty context of a document; these models are not told its language."""
         return BidirectionalContext(self._model.family.begin, self._model.family.end)
 
-    def denoiser(self, contexts: Sequence[BidirectionalContext], canvas: int) -> BidirectionalDenoiser:
-        """Return a denoiser for one row per context, of up to `canvas` positions."""
-        return BidirectionalDenoiser(
-            self._model,
-            self._rooms,
-            [context.sides for context in contexts],
-            canvas,
-            self._refresh,
-        )
+    def surroundings(
+        self, context: BidirectionalContext, canvas: int
+    ) -> AbstractContextManager[BidirectionalSurroundings]:
+        """Lay out a row for a canvas of up to `canvas` tokens."""
+        return self._around(context.sides, canvas)
 
-    def fit(self, contexts: Sequence[BidirectionalContext], ids: Tensor, lengths: Tensor) -> Tensor:
-        """Return how likely the first FIT tokens after each canvas are when they are masked too; see `model.Model`.
+    @contextmanager
+    def _around(self, sides: Sides, canvas: int) -> Iterator[BidirectionalSurroundings]:
+        family, device = self._model.family, self._model.transformer.norm.weight.device
+        with self._pool.lend(sum(map(len, sides)) + canvas + GPU_STEP) as room:
+            yield BidirectionalSurroundings(room, sides, family, self._refresh, device)
+
+    def denoise(
+        self, canvases: Sequence[Tensor], around: Sequence[BidirectionalSurroundings]
+    ) -> list[Tensor]:
+        """Return the logits [n, vocabulary] of canvases [n]; see `model.Model`."""
+        transformer = self._model.transformer
+        entries = [
+            row.enter(canvas, transformer.rotation) for row, canvas in zip(around, canvases, strict=True)
+        ]
+        if len(entries) == 1 and canvases[0].is_cuda and not entries[0].whole:
+            [entry], [row], [canvas] = entries, around, canvases
+            *inputs, _ = entry.padded(GPU_STEP)
+            logits = row.room.captured(*inputs)[: len(canvas)]
+            row.made()
+            return [logits]
+        x = transformer.embedding(torch.cat([entry.ids for entry in entries]))
+        rotate = transformer.rotation(torch.cat([entry.positions for entry in entries]))
+        spans = [
+            Span(row.room.store, entry.columns, entry.seen)
+            for row, entry in zip(around, entries, strict=True)
+        ]
+        hidden = cached_pass(transformer, x, rotate, spans).split([len(entry.ids) for entry in entries])
+        wanted = [states[entry.wanted] for states, entry in zip(hidden, entries, strict=True)]
+        for row in around:
+            row.made()
+        return list(transformer.logits(torch.cat(wanted)).split([len(canvas) for canvas in canvases]))
+
+    def fit(self, context: BidirectionalContext, canvas: Tensor) -> Tensor:
+        """Return how likely the first FIT tokens after the canvas are when they are masked too; see `model.Model`.
 
         It is 0 where nothing comes after.
         """
-        targets = [context.sides.after[:FIT] for context in contexts]
-        sides = [Sides(before, after[FIT:]) for before, after in (context.sides for context in contexts)]
-        counts = torch.tensor([len(target) for target in targets], device=ids.device)
-        inside = torch.arange(ids.shape[1] + FIT, device=ids.device) < lengths[:, None]
-        canvas = F.pad(ids, (0, FIT)).where(inside, self.tokens.mask)
-        denoiser = BidirectionalDenoiser(self._model, self._rooms, sides, canvas.shape[1], self._refresh)
-        probe = torch.arange(FIT, device=ids.device)
-        logits = denoiser(canvas, lengths + counts).take_along_dim(
-            (lengths[:, None] + probe)[..., None], dim=1
-        )
-        wanted = torch.tensor([target + [0] * (FIT - len(target)) for target in targets], device=ids.device)
-        likelihood = logits.float().log_softmax(-1).gather(-1, wanted[..., None])[..., 0]
-        return (likelihood * (probe < counts[:, None])).sum(-1) / counts.clamp_min(1)
-
-
-def _step(device: torch.device) -> int:
-    """Return what a canvas's length is padded to a multiple of."""
-    return GPU_STEP if device.type == "cuda" else 1
+        before, after = context.sides
+        target = canvas.new_tensor(after[:FIT])
+        if not len(target):
+            return torch.zeros((), device=canvas.device)
+        masked = torch.cat([canvas, torch.full_like(target, self.tokens.mask)])
+        with self._around(Sides(before, after[FIT:]), len(masked)) as row:
+            [logits] = self.denoise([masked], [row])
+        likelihood = logits[len(canvas) :].float().log_softmax(-1).gather(-1, target[:, None])
+        return likelihood.mean()
 
 
 def _in_memory(sides: Sides, lead: int) -> list[int]:

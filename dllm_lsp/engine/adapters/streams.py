@@ -5,8 +5,8 @@ A stream's tokens see only those before them, so whatever prefix of it still sta
 
 from __future__ import annotations
 
-import weakref
 from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager
 
 import torch
 from torch import Tensor
@@ -14,7 +14,7 @@ from torch import Tensor
 from dllm_lsp.engine.model import CanvasTokens
 from dllm_lsp.models.checkpoints.tokenizer import Tokenizer
 from dllm_lsp.models.streams.encoded import AFTER, BEFORE, Stream, Streams
-from dllm_lsp.models.streams.model import StreamsModel
+from dllm_lsp.models.streams.model import StreamsModel, Surroundings
 
 FIT = 8
 """How many tokens behind a hole are looked at to judge what was written into it."""
@@ -95,19 +95,6 @@ class StreamsContext:
         return encoded
 
 
-class StreamsDenoiser:
-    """A pass over canvases between contexts that were laid side by side once."""
-
-    def __init__(self, network: StreamsModel, contexts: Sequence[StreamsContext], canvas: int) -> None:
-        self._network = network
-        self._around = network.assemble([context.streams for context in contexts], canvas)
-        weakref.finalize(self, network.give_back, self._around)
-
-    def __call__(self, ids: Tensor, lengths: Tensor) -> Tensor:
-        """Return the log-probabilities [rows, canvas, vocabulary] of canvases [rows, canvas]; see `model.Denoiser`."""
-        return self._network.denoise(ids, lengths, self._around)
-
-
 class StreamsInfilling:
     """A network of context streams as the engine sees it; see `model.Model`."""
 
@@ -130,40 +117,29 @@ class StreamsInfilling:
         """Return the empty context of a document in a language, by its LSP id."""
         return StreamsContext(self._network, self._tokenizer.begin(language))
 
-    def denoiser(self, contexts: Sequence[StreamsContext], canvas: int) -> StreamsDenoiser:
-        """Return a denoiser for one row per context, of up to `canvas` positions."""
-        return StreamsDenoiser(self._network, contexts, canvas)
+    def surroundings(self, context: StreamsContext, canvas: int) -> AbstractContextManager[Surroundings]:
+        """Lay a context's streams side by side, with room for up to `canvas` tokens behind them."""
+        return self._network.surroundings(context.streams, canvas)
 
-    def fit(self, contexts: Sequence[StreamsContext], ids: Tensor, lengths: Tensor) -> Tensor:
-        """Return the mean log-probability of up to FIT tokens behind each hole, [rows], in nats; see `model.Model`.
+    def denoise(self, canvases: Sequence[Tensor], around: Sequence[Surroundings]) -> list[Tensor]:
+        """Return the log-probabilities [n, vocabulary] of canvases [n]; see `model.Model`."""
+        return self._network.denoise(canvases, around)
+
+    def fit(self, context: StreamsContext, canvas: Tensor) -> Tensor:
+        """Return the mean log-probability of up to FIT tokens behind the hole; see `model.Model`.
 
         They are read from left to right behind the canvas, which is read on behind the code before the hole: what
         the network was trained to predict on that stream.
         """
-        behind = [context.behind(FIT) for context in contexts]
-        rows = [
-            [context.last, *canvas[:length], *following]
-            for context, canvas, length, following in zip(
-                contexts, ids.tolist(), lengths.tolist(), behind, strict=True
-            )
-        ]
-        text = _padded(rows, ids.device)
-        scores = self._network.read_on([context.streams.before for context in contexts], text)
-        place = lengths[:, None] + torch.arange(FIT, device=ids.device)
-        known = place + 1 < torch.tensor([[len(row)] for row in rows], device=ids.device)
-        place = place.clamp(max=text.shape[1] - 2)
-        following = text.gather(1, place + 1)
-        scores = scores[torch.arange(len(rows), device=ids.device)[:, None], place, following]
-        return scores.where(known, 0.0).sum(-1) / known.sum(-1).clamp(min=1)
+        behind = canvas.new_tensor(context.behind(FIT))
+        if not len(behind):
+            return torch.zeros((), device=canvas.device)
+        text = torch.cat([canvas.new_tensor([context.last]), canvas, behind])
+        following = self._network.read_on(context.streams.before, text)[len(canvas) : -1]
+        return following.gather(-1, behind[:, None]).mean()
 
 
 def _shared_prefix(a: list[int], b: list[int]) -> int:
     """Return how many tokens both begin with."""
     length = min(len(a), len(b))
     return next((i for i in range(length) if a[i] != b[i]), length)
-
-
-def _padded(rows: Sequence[Sequence[int]], device: torch.device) -> Tensor:
-    """Return rows of ids as one tensor, the shorter ones padded with 0."""
-    width = max(map(len, rows)) + 1
-    return torch.tensor([[*row, *[0] * (width - len(row))] for row in rows], device=device)

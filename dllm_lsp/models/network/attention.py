@@ -14,6 +14,8 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+from dllm_lsp.models.network.transformer import Transformer
+
 
 class Heads(NamedTuple):
     """What decides which kernel serves."""
@@ -24,55 +26,79 @@ class Heads(NamedTuple):
     key_value_heads: int
     width: int
 
+    @classmethod
+    def of(cls, transformer: Transformer) -> Heads:
+        """Return those of a network."""
+        shape, weight = transformer.config, transformer.norm.weight
+        return cls(weight.device, weight.dtype, shape.heads, shape.key_value_heads, shape.head_width)
+
 
 Mix = Callable[[Tensor, Tensor, Tensor], Tensor]
 """(query, keys, values) to what the queries attend to.
 
-The query is [rows, heads, n, head width]; keys and values are [rows, key-value heads, capacity, head width].
+The query is [1, heads, n, head width]; keys and values are [1, key-value heads, capacity, head width].
 """
 
-Kernel = Callable[[Tensor, int, int], Mix]
-"""(lengths [rows], n, capacity) to a Mix in which the queries of row i look at the first lengths[i] >= 1 keys.
+Kernel = Callable[[Tensor, int, int, Tensor | None], Mix]
+"""(seen [1], n, capacity, among) to a Mix in which n queries look at the first `seen` >= n keys.
 
-Called once for a pass and its result in every layer. Nothing waits for the device.
+`among` [n, n], if it is given, is added to the scores of the last n of these keys. Called once for a pass, and its
+result in every layer. On a GPU nothing waits for the device.
 """
 
-
-def products(lengths: Tensor, n: int, capacity: int) -> Mix:
-    """Two batched products: for few queries on a CPU faster than the fused kernel."""
-    bias = _bias(lengths, capacity)
-
-    def mix(query: Tensor, keys: Tensor, values: Tensor) -> Tensor:
-        return two_products(_grouped(query, keys), keys, values, bias.to(query.dtype)).view_as(query)
-
-    return mix
+FEW = 64
+"""Up to so many queries keep but one thread of a CPU busy in torch's fused attention; plain products keep all."""
 
 
-def two_products(query: Tensor, keys: Tensor, values: Tensor, bias: Tensor) -> Tensor:
-    """Attend from queries [rows, heads, n, head width], `bias` added to their scaled scores."""
-    scores = (query * query.shape[-1] ** -0.5) @ keys.transpose(-1, -2) + bias
-    mixed: Tensor = scores.softmax(-1) @ values
-    return mixed
-
-
-def fused(lengths: Tensor, n: int, capacity: int) -> Mix:
-    """Torch's own choice among its kernels, with the keys beyond each row's masked."""
-    bias = _bias(lengths, capacity)
+def products(seen: Tensor, n: int, capacity: int, among: Tensor | None = None) -> Mix:
+    """The keys that are seen and no others: for few queries by two plain products, else by torch's own kernel."""
+    length = int(seen)
+    bias = None if among is None else F.pad(among, (length - n, 0))
+    is_plain = n <= FEW and torch.get_num_threads() > 1
 
     def mix(query: Tensor, keys: Tensor, values: Tensor) -> Tensor:
-        grouped = _grouped(query, keys)
-        mask = bias.to(query.dtype).expand(-1, -1, grouped.shape[2], -1)
+        keys, values, grouped = keys[:, :, :length], values[:, :, :length], _grouped(query, keys)
+        mask = None if bias is None else bias.to(query.dtype).repeat(grouped.shape[2] // n, 1)
+        if is_plain:
+            return _two_products(grouped, keys, values, mask).reshape(query.shape)
         return F.scaled_dot_product_attention(grouped, keys, values, mask).reshape(query.shape)
 
     return mix
 
 
-def flash(lengths: Tensor, n: int, capacity: int) -> Mix:
-    """The FlashAttention-2 that torch is built with; it reads no masked keys. More than one row falls to `fused`."""
-    if len(lengths) > 1:
-        return fused(lengths, n, capacity)
-    ends = F.pad(lengths, (1, 0)).int()
-    queries = n * torch.arange(2, dtype=torch.int32, device=lengths.device)
+def _two_products(query: Tensor, keys: Tensor, values: Tensor, bias: Tensor | None) -> Tensor:
+    scores = (query * query.shape[-1] ** -0.5) @ keys.transpose(-1, -2)
+    if bias is not None:
+        scores += bias
+    mixed: Tensor = scores.softmax(-1) @ values
+    return mixed
+
+
+def fused(seen: Tensor, n: int, capacity: int, among: Tensor | None = None) -> Mix:
+    """Torch's own choice among its kernels, with the keys that are not seen masked."""
+    column = torch.arange(capacity, device=seen.device)
+    bias = torch.zeros(1 if among is None else n, capacity, device=seen.device)
+    if among is not None:
+        own = column - (seen - n)
+        bias = bias.where((own < 0) | (own >= n), among[:, own.clamp(0, n - 1)])
+    bias = bias.masked_fill(column >= seen, float("-inf"))
+
+    def mix(query: Tensor, keys: Tensor, values: Tensor) -> Tensor:
+        grouped = _grouped(query, keys)
+        groups = grouped.shape[2] // n
+        mask = bias.to(query.dtype)
+        mask = mask.expand(groups * n, -1) if among is None else mask.repeat(groups, 1)
+        return F.scaled_dot_product_attention(grouped, keys, values, mask).reshape(query.shape)
+
+    return mix
+
+
+def flash(seen: Tensor, n: int, capacity: int, among: Tensor | None = None) -> Mix:
+    """The FlashAttention-2 that torch is built with; it reads no masked keys. What it cannot falls to `fused`."""
+    if among is not None:
+        return fused(seen, n, capacity, among)
+    ends = F.pad(seen, (1, 0)).int()
+    queries = n * torch.arange(2, dtype=torch.int32, device=seen.device)
 
     def mix(query: Tensor, keys: Tensor, values: Tensor) -> Tensor:
         packed = [x[0].transpose(0, 1) for x in (query, keys, values)]
@@ -88,8 +114,10 @@ def flash(lengths: Tensor, n: int, capacity: int) -> Mix:
 def _with_cache(function: Callable[..., Any], lengths_name: str) -> Kernel:
     """Return the kernel of a function of flash-attn, whose tensors are [rows, length, heads, head width]."""
 
-    def kernel(lengths: Tensor, n: int, capacity: int) -> Mix:
-        used = lengths.int()
+    def kernel(seen: Tensor, n: int, capacity: int, among: Tensor | None = None) -> Mix:
+        if among is not None:
+            return fused(seen, n, capacity, among)
+        used = seen.int()
 
         def mix(query: Tensor, keys: Tensor, values: Tensor) -> Tensor:
             tensors = [x.transpose(1, 2) for x in (query, keys, values)]
@@ -147,24 +175,19 @@ def disagreement(kernel: Kernel, heads: Heads) -> float:
     random = torch.Generator().manual_seed(0)
     n, capacity = 16, 80
     counts = ((heads.heads, n), (heads.key_value_heads, capacity), (heads.key_value_heads, capacity))
-    tensors = [torch.randn(2, count, length, heads.width, generator=random) for count, length in counts]
+    tensors = [torch.randn(1, count, length, heads.width, generator=random) for count, length in counts]
+    on_device = [x.to(heads.device, heads.dtype) for x in tensors]
     errors = []
-    for lengths in (torch.tensor([61]), torch.tensor([80, 33])):
-        given = [x[: len(lengths)] for x in tensors]
-        expected = products(lengths, n, capacity)(*given)
-        on_device = [x.to(heads.device, heads.dtype) for x in given]
-        mixed = kernel(lengths.to(heads.device), n, capacity)(*on_device)
+    for length, among in ((61, None), (80, None), (33, torch.full((n, n), float("-inf")).triu_(1))):
+        seen = torch.tensor([length])
+        expected = products(seen, n, capacity, among)(*tensors)
+        given = None if among is None else among.to(heads.device)
+        mixed = kernel(seen.to(heads.device), n, capacity, given)(*on_device)
         errors.append(float((mixed.cpu().float() - expected).norm() / expected.norm()))
     return max(errors)
 
 
 def _grouped(query: Tensor, keys: Tensor) -> Tensor:
-    """Return the queries [rows, key-value heads, all that read this head's keys, head width]."""
+    """Return the queries [1, key-value heads, all that read this head's keys, head width]."""
     rows, _, _, width = query.shape
     return query.reshape(rows, keys.shape[1], -1, width)
-
-
-def _bias(lengths: Tensor, capacity: int) -> Tensor:
-    """Return [rows, 1, 1, capacity]: minus infinity for the keys that a row does not use, else 0."""
-    hidden = torch.arange(capacity, device=lengths.device) >= lengths[:, None]
-    return torch.zeros(hidden.shape, device=lengths.device).masked_fill(hidden, float("-inf"))[:, None, None]

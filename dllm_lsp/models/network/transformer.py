@@ -6,7 +6,7 @@ who attends to whom is the `Attend` that it is called with.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from copy import copy
 from typing import Annotated
 
@@ -82,6 +82,15 @@ class Rotation:
         part = copy(self)
         part.cos, part.sin = self.cos[..., :count, :], self.sin[..., :count, :]
         return part
+
+    @classmethod
+    def joined(cls, rotations: Sequence[Rotation]) -> Rotation:
+        """Return the rotation for the positions of several, behind each other."""
+        whole = copy(rotations[0])
+        if len(rotations) > 1:
+            whole.cos = torch.cat([each.cos for each in rotations], dim=-2)
+            whole.sin = torch.cat([each.sin for each in rotations], dim=-2)
+        return whole
 
     def __call__(self, x: Tensor) -> Tensor:
         """Rotate x [..., length, head width]."""

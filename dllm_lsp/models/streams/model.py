@@ -16,17 +16,17 @@ written may be copied from the context (`models.copying`).
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from typing import Annotated, NamedTuple
 
 import torch
 from msgspec import Meta, Struct
 from torch import Tensor, nn
-from torch.nn import functional as F
-from torch.nn.utils.rnn import pad_sequence
 
-from dllm_lsp.models.network.attention import two_products
 from dllm_lsp.models.network.keyvalues import KeyValues
+from dllm_lsp.models.network.passes import Span, cached_pass, causal
+from dllm_lsp.models.network.pool import Pool
 from dllm_lsp.models.network.transformer import Count, Rotation, Transformer, TransformerConfig
 from dllm_lsp.models.streams.copying import CopyHead, Sources
 from dllm_lsp.models.streams.encoded import AFTER, BEFORE, CANVAS, Copyable, Stream, Streams
@@ -46,24 +46,15 @@ class StreamsConfig(Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     snippet_tokens: Count = 192
 
 
-_FEW = 64
-"""Up to so many queries keep but one thread of a CPU busy in torch's fused attention; plain products keep all."""
-
-_IDLE = 2
-"""How many stores are kept while nobody uses them."""
-
-
 class Surroundings(NamedTuple):
-    """What canvases look at: a row of keys and values for each, with room for the canvases behind them.
+    """What one canvas looks at: the streams side by side in a store, with room for the canvas behind them.
 
-    `rotate` turns canvases to their positions, `left` [rows, 1] is the token before each. `bias` [rows, 1, 1,
-    store.length] is minus infinity where a row is padded and 0 elsewhere.
+    `rotate` turns the canvas to its positions, `left` [1] is the token before it.
     """
 
     store: KeyValues
     rotate: Rotation
     left: Tensor
-    bias: Tensor
     sources: Sources
 
 
@@ -79,7 +70,8 @@ class StreamsModel(nn.Module):
         self.behind = nn.Linear(width, width, bias=False)
         self.left = nn.Linear(width, width, bias=False)
         self.copies = CopyHead(width)
-        self._idle: list[KeyValues] = []
+        sides = config.before + config.after + 2  # each with its begin token
+        self._pool = Pool(self.transformer, sides + config.snippets * config.snippet_tokens + config.reach)
         nn.init.normal_(self.roles.weight, std=0.02)
         nn.init.normal_(self.behind.weight, std=0.5 * width**-0.5)
         nn.init.normal_(self.left.weight, std=width**-0.5)
@@ -91,53 +83,25 @@ class StreamsModel(nn.Module):
 
     def embed(self, ids: Tensor, last: Tensor, role: int) -> Tensor:
         """Embed ids [..., length] in a role, to [..., length, width]; `last` [..., 1] stands before the first."""
-        embedding = self.transformer.embedding
-        glance = self.left if role == CANVAS else self.behind
-        tokens = embedding(torch.cat([last, ids], dim=-1))
-        embedded: Tensor = tokens[..., 1:, :] + glance(tokens[..., :-1, :]) + self.roles.weight[role]
-        return embedded
+        return self._embed(ids, torch.cat([last, ids[..., :-1]], dim=-1), role)
 
-    def empty(self, rows: int, capacity: int) -> KeyValues:
-        """Return a store for `rows` sequences of at most `capacity` tokens."""
-        shape, dtype = self.config.transformer, self.roles.weight.dtype
-        return KeyValues(
-            shape.layers,
-            rows,
-            shape.key_value_heads,
-            capacity,
-            shape.head_width,
-            dtype=dtype,
-            device=self.device,
-        )
+    def _embed(self, ids: Tensor, left: Tensor, role: int) -> Tensor:
+        """Embed ids, each seen together with the one that stands left of it."""
+        embedding, glance = self.transformer.embedding, self.left if role == CANVAS else self.behind
+        embedded: Tensor = embedding(ids) + glance(embedding(left)) + self.roles.weight[role]
+        return embedded
 
     def stream(self, capacity: int) -> Stream:
         """Return an empty stream of at most `capacity` tokens."""
-        return Stream(self.empty(1, capacity))
-
-    def forward(self, x: Tensor, rotate: Rotation, store: KeyValues, bias: Tensor) -> Tensor:
-        """One pass over embedded tokens [rows, n, width], turned to their positions; return their hidden states.
-
-        Their keys and values are written behind the store's, which does not grow. `bias`, broadcast to [rows, 1, n,
-        store.length + n], is 0 where a token may look at a key, and minus infinity where it may not.
-        """
-        slots, bias = store.slots(x.shape[1]), bias.to(x.dtype)  # fused kernels want one type
-        few = x.shape[1] <= _FEW and not x.is_cuda and torch.get_num_threads() > 1
-        mix = two_products if few else F.scaled_dot_product_attention
-
-        def attend(layer: int, query: Tensor, key: Tensor, value: Tensor) -> Tensor:
-            slot = slots[layer]
-            slot.write(rotate(key), value)
-            return mix(rotate(query), slot.keys, slot.values, bias)
-
-        hidden: Tensor = self.transformer(x, attend)
-        return hidden
+        return Stream(KeyValues(self.transformer, capacity))
 
     def encode(self, ids: Tensor, role: int, stream: Stream) -> Tensor:
         """Append tokens [n], in the stream's own order, to it; return their hidden states [n, width]."""
         start, end = stream.length, stream.length + len(ids)
         positions = torch.arange(start, end, device=ids.device) * (-1 if role == AFTER else 1)
-        x, rotate = self.embed(ids[None], stream.last()[None], role), self.transformer.rotation(positions)
-        hidden: Tensor = self(x, rotate, stream.cache, causal(start, len(ids), self.device))[0]
+        x, rotate = self.embed(ids, stream.last(), role), self.transformer.rotation(positions)
+        span = Span.behind(stream.cache, start, len(ids), causal(len(ids), self.device))
+        hidden = cached_pass(self.transformer, x, rotate, [span])
         stream.ids[start:end] = ids
         stream.copy_keys[start:end] = self.copies.key(hidden)
         stream.cache.length = end
@@ -162,121 +126,76 @@ class StreamsModel(nn.Module):
         before = torch.ones_like(following, dtype=torch.bool)
         return Sources(self.copies.key(hidden), following, entry[:, None] - entry, before)
 
-    def read_on(self, streams: Sequence[Stream], ids: Tensor) -> Tensor:
-        """Read ids [rows, n] on behind *before* streams, which stay as they are.
+    def read_on(self, stream: Stream, ids: Tensor) -> Tensor:
+        """Read ids [n] on behind a *before* stream, which stays as it is.
 
-        Returns the log-probabilities [rows, n, vocabulary] of what follows each of them. The first of a row's ids is
-        its stream's last token once more, since its hidden state was not kept.
+        Returns the log-probabilities [n, vocabulary] of what follows each of them. The first of the ids is the stream's
+        last token once more, since its hidden state was not kept.
         """
-        rows, length = ids.shape
-        starts = torch.tensor([[stream.length - 1] for stream in streams], device=self.device)
-        longest = int(starts.max())
-        entry, cell = torch.arange(longest, device=self.device), torch.arange(length, device=self.device)
-        store = self.empty(rows, longest + length)
-        store.length = longest
-        for row, stream in enumerate(streams):
-            store.put(row, 0, stream.cache.keys[:, 0, :, :-1], stream.cache.values[:, 0, :, :-1])
-        unseen = excluded(entry >= starts)[:, None, None].expand(-1, -1, length, -1)
-        own = causal(0, length, self.device).expand(rows, 1, -1, -1)
-        x = self.embed(ids, torch.stack([stream.last(2) for stream in streams]), BEFORE)
-        rotate = self.transformer.rotation((starts + cell)[:, None])
-        hidden: Tensor = self(x, rotate, store, torch.cat([unseen, own], dim=-1))
-        stored = padded_sources([[stream.copyable(BEFORE)] for stream in streams])
-        far = (stored.distance + cell[:, None]).masked_fill(stored.distance <= 0, 0)
+        start, cell = stream.length - 1, torch.arange(len(ids), device=self.device)
+        x, rotate = self.embed(ids, stream.last(2), BEFORE), self.transformer.rotation(start + cell)
+        with self._pool.lend(start + len(ids)) as room:
+            room.store.append(stream.cache.keys[:, :, :-1], stream.cache.values[:, :, :-1])
+            span = Span.behind(room.store, start, len(ids), causal(len(ids), self.device))
+            hidden = cached_pass(self.transformer, x, rotate, [span])
+        stored = stream.copyable(BEFORE)
+        far = (stored.distance + cell[:, None]).expand(-1, len(stored.ids))
         sources = Sources(
-            torch.cat([stored.keys, self.copies.key(hidden)], dim=1),
-            torch.cat([stored.ids, ids.roll(-1, 1)], dim=1),
-            torch.cat([far, (cell[:, None] - cell).expand(rows, -1, -1)], dim=-1),
-            torch.cat([stored.before, torch.ones_like(ids, dtype=torch.bool)], dim=1),
+            torch.cat([stored.keys, self.copies.key(hidden)])[None],
+            torch.cat([stored.ids, ids.roll(-1)])[None],
+            torch.cat([far, cell[:, None] - cell], dim=-1)[None],
+            torch.cat([stored.before, torch.ones_like(ids, dtype=torch.bool)])[None],
         )
-        return self.copies.log_probabilities(hidden, self.transformer.logits(hidden), sources)
+        return self.copies.log_probabilities(hidden[None], self.transformer.logits(hidden)[None], sources)[0]
 
-    def assemble(self, contexts: Sequence[Streams], canvas: int) -> Surroundings:
-        """Lay the streams of each context side by side, a row each, with room for `canvas` tokens behind them.
+    @contextmanager
+    def surroundings(self, streams: Streams, canvas: int) -> Iterator[Surroundings]:
+        """Lay streams side by side, with room for `canvas` tokens behind them, as long as the block lasts.
 
         The keys of *after* are turned as a whole, so that its nearest token stands `reach` behind the canvas's
         start, and those of a snippet so that its first token stands `before` in front of it: rotary positions are
         relative, and one further rotation renumbers a stream.
         """
-        lengths = torch.tensor([context.length for context in contexts], device=self.device)
-        longest = max(context.length for context in contexts)
-        store = self._work_store(len(contexts), longest + canvas)
-        store.length = longest
-        for row, (before, after, snippets) in enumerate(contexts):
-            shift = before.length + self.config.reach + after.length - 1
-            end = self._lay(store, row, 0, before, 0)
-            end = self._lay(store, row, end, after, shift)
+        before, after, snippets = streams
+        with self._pool.lend(streams.length + canvas) as room:
+            self._lay(room.store, before, 0)
+            self._lay(room.store, after, before.length + self.config.reach + after.length - 1)
             for snippet in snippets:
-                end = self._lay(store, row, end, snippet, before.length - self.config.before)
-        padding = torch.arange(longest, device=self.device) >= lengths[:, None]
-        starts = torch.tensor([[[context.before.length]] for context in contexts], device=self.device)
-        return Surroundings(
-            store,
-            rotate=self.transformer.rotation(starts + torch.arange(canvas, device=self.device)),
-            left=torch.stack([context.before.last() for context in contexts]),
-            bias=excluded(padding)[:, None, None],
-            sources=padded_sources([self._copyable(context) for context in contexts]),
-        )
+                self._lay(room.store, snippet, before.length - self.config.before)
+            positions = before.length + torch.arange(canvas, device=self.device)
+            copyable = [
+                before.copyable(BEFORE),
+                after.copyable(AFTER),
+                *(snippet.copyable(BEFORE, self.config.before) for snippet in snippets),
+            ]
+            yield Surroundings(
+                room.store, self.transformer.rotation(positions), before.last(), sources_of(copyable)
+            )
 
-    def _lay(self, store: KeyValues, row: int, start: int, stream: Stream, shift: int) -> int:
-        """Put a stream into a row at `start`, renumbered by `shift`; return where it ends."""
-        store.put(row, start, stream.cache.keys[:, 0], stream.cache.values[:, 0])
-        end = start + stream.length
+    def _lay(self, store: KeyValues, stream: Stream, shift: int) -> None:
+        """Put a stream at the end of a store, renumbered by `shift`."""
+        columns = store.append(stream.cache.keys, stream.cache.values)
         if shift:
             turn = self.transformer.rotation(torch.tensor([shift], device=self.device))
-            for keys in store.keys[:, row, :, start:end]:
-                keys.copy_(turn(keys))  # layer by layer, so that little memory is taken anew
-        return end
+            for keys, _ in store.layers:  # layer by layer, so that little memory is taken anew
+                keys[:, :, columns] = turn(keys[:, :, columns])
 
-    def _copyable(self, context: Streams) -> list[Copyable]:
-        far = [snippet.copyable(BEFORE, self.config.before) for snippet in context.snippets]
-        return [context.before.copyable(BEFORE), context.after.copyable(AFTER), *far]
+    def denoise(self, canvases: Sequence[Tensor], around: Sequence[Surroundings]) -> list[Tensor]:
+        """One pass over canvases [n], each in its own surroundings; return their log-probabilities [n, vocabulary].
 
-    def give_back(self, around: Surroundings) -> None:
-        """Say that nobody looks at these surroundings any more, so that others may be laid where they lay."""
-        self._idle = [*self._idle, around.store][-_IDLE:]
-
-    def _work_store(self, rows: int, capacity: int) -> KeyValues:
-        """Return a store to assemble in, one that was given back if it fits: fresh memory costs more than its filling.
-
-        What still lies there is finite, and out of sight.
+        A canvas is written behind what it looks at, over the last pass's.
         """
-        for store in self._idle:
-            if store.keys.shape[1] == rows and store.capacity >= capacity:
-                self._idle.remove(store)
-                return store
-        shape = self.config
-        sides = shape.before + shape.after + 2  # each with its begin token
-        usual = sides + shape.snippets * shape.snippet_tokens + shape.reach
-        return self.empty(rows, max(capacity, usual))
-
-    def denoise(self, canvas: Tensor, lengths: Tensor, around: Surroundings) -> Tensor:
-        """One pass over canvases [rows, n] of which `lengths` [rows] are valid.
-
-        Returns log-probabilities [rows, n, vocabulary]. The canvas is written behind what it looks at, over the last
-        step's.
-        """
-        cell = torch.arange(canvas.shape[1], device=canvas.device)
-        padding = excluded(cell >= lengths[:, None])[:, None, None]
-        bias = torch.cat([around.bias, padding], dim=-1)
-        x = self.embed(canvas, around.left, CANVAS)
-        hidden = self(x, around.rotate.first(len(cell)), around.store, bias)
-        return self.copies.log_probabilities(hidden, self.transformer.logits(hidden), around.sources)
+        counts = [len(canvas) for canvas in canvases]
+        left = [torch.cat([at.left, canvas[:-1]]) for canvas, at in zip(canvases, around, strict=True)]
+        rotate = Rotation.joined([at.rotate.first(n) for at, n in zip(around, counts, strict=True)])
+        spans = [Span.behind(at.store, at.store.length, n) for at, n in zip(around, counts, strict=True)]
+        x = self._embed(torch.cat(list(canvases)), torch.cat(left), CANVAS)
+        hidden = cached_pass(self.transformer, x, rotate, spans)
+        parts = zip(hidden.split(counts), self.transformer.logits(hidden).split(counts), around, strict=True)
+        return [self.copies.log_probabilities(h[None], own[None], at.sources)[0] for h, own, at in parts]
 
 
-def padded_sources(rows: Sequence[Sequence[Copyable]]) -> Sources:
-    """Lay what each row can copy side by side; what is padded is out of sight."""
-    columns = zip(*([torch.cat(parts) for parts in zip(*row, strict=True)] for row in rows), strict=True)
-    keys, ids, distance, before = (pad_sequence(list(column), batch_first=True) for column in columns)
+def sources_of(copyable: Sequence[Copyable]) -> Sources:
+    """Return what a canvas may copy of the streams around it."""
+    keys, ids, distance, before = (torch.cat(parts)[None] for parts in zip(*copyable, strict=True))
     return Sources(keys, ids, distance[:, None], before)
-
-
-def excluded(hidden: Tensor) -> Tensor:
-    """Return the bias that takes the keys where `hidden` is true out of sight."""
-    return torch.zeros(hidden.shape, device=hidden.device).masked_fill_(hidden, float("-inf"))
-
-
-def causal(start: int, length: int, device: torch.device) -> Tensor:
-    """Return the bias [length, start + length] of tokens that look back: at `start` earlier ones, and in order."""
-    hidden = torch.ones(length, start + length, dtype=torch.bool, device=device)
-    return excluded(hidden.triu(start + 1))

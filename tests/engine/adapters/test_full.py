@@ -8,12 +8,11 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from opened import Opened
 from tiny_checkpoints import ORDINARY, VOCABULARY, write_a2d, write_dream, write_llada, write_open_dcoder
 from torch import Tensor, nn
 
-from dllm_lsp.engine.adapters import full as bidirectional
-from dllm_lsp.engine.adapters.full import FIT, BidirectionalInfilling, Refresh
-from dllm_lsp.engine.model import Denoiser
+from dllm_lsp.engine.adapters.full import FIT, BidirectionalInfilling, Entry, Refresh
 from dllm_lsp.models.checkpoints.checkpoint import load_checkpoint
 from dllm_lsp.models.checkpoints.full import Bidirectional
 from dllm_lsp.models.checkpoints.tokenizer import TextTokenizer
@@ -57,26 +56,20 @@ def expected(name: str, before: list[int], canvas: list[int], after: list[int], 
     return logits[start : start + len(canvas)]
 
 
-def padded(rows: list[list[int]]) -> tuple[Tensor, Tensor]:
-    width = max(map(len, rows))
-    ids = torch.tensor([row + [0] * (width - len(row)) for row in rows])
-    return ids, torch.tensor([len(row) for row in rows])
-
-
 words = st.lists(st.integers(0, 300), max_size=20)
 canvases = st.lists(st.integers(0, VOCABULARY - 1), min_size=1, max_size=12)
 texts = st.lists(st.tuples(words, words), min_size=1, max_size=3)
 
 
-def denoiser_between(model: BidirectionalInfilling, sides: list[tuple[list[int], list[int]]]) -> Denoiser:
+def denoiser_between(model: BidirectionalInfilling, sides: list[tuple[list[int], list[int]]]) -> Opened:
     contexts = [model.context("python") for _ in sides]
     for context, (before, after) in zip(contexts, sides, strict=True):
         context.become(before, after)
-    return model.denoiser(contexts, 24)
+    return Opened(model, contexts, 24)
 
 
 def assert_as_expected(
-    logits: Tensor,
+    logits: list[Tensor],
     name: str,
     sides: list[tuple[list[int], list[int]]],
     rows: list[list[int]],
@@ -84,7 +77,7 @@ def assert_as_expected(
 ) -> None:
     for got, (before, after), canvas in zip(logits, sides, rows, strict=True):
         wanted = expected(name, before, canvas, after, layers)
-        torch.testing.assert_close(got[: len(canvas)], wanted, rtol=1e-4, atol=1e-4)
+        torch.testing.assert_close(got, wanted, rtol=1e-4, atol=1e-4)
 
 
 @pytest.mark.parametrize("name", WRITERS)
@@ -96,7 +89,7 @@ def test_a_pass_over_everything_is_that_of_the_reference(
     denoiser = denoiser_between(infilling(name, ALWAYS), sides)
     for _ in range(2):
         rows = [data.draw(canvases) for _ in sides]
-        assert_as_expected(denoiser(*padded(rows)), name, sides, rows)
+        assert_as_expected(denoiser(rows), name, sides, rows)
 
 
 @pytest.mark.parametrize("name", WRITERS)
@@ -109,7 +102,7 @@ def test_with_one_layer_what_is_kept_is_exact(
     denoiser = denoiser_between(infilling(name, SELDOM, layers=1), sides)
     for _ in range(4):
         rows = [data.draw(canvases) for _ in sides]
-        assert_as_expected(denoiser(*padded(rows)), name, sides, rows, layers=1)
+        assert_as_expected(denoiser(rows), name, sides, rows, layers=1)
 
 
 @pytest.mark.parametrize("name", WRITERS)
@@ -118,16 +111,22 @@ def test_what_is_kept_serves_the_same_canvas_again(name: str) -> None:
     rows = [[20, 21, 22], [30]]
     denoiser = denoiser_between(infilling(name, SELDOM), sides)
     for _ in range(3):
-        assert_as_expected(denoiser(*padded(rows)), name, sides, rows)
+        assert_as_expected(denoiser(rows), name, sides, rows)
 
 
-@pytest.mark.parametrize("name", WRITERS)
-def test_padding_a_canvas_changes_nothing(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(bidirectional, "_step", lambda device: 16)
-    sides = [([1, 2, 3, 4, 5], [6, 7, 8]), ([], [10, 11, 12, 13])]
-    denoiser = denoiser_between(infilling(name, SELDOM, layers=1), sides)
-    for rows in ([[20, 21, 22], [30]], [[23, 22], [31, 32]], [list(range(40, 64)), [33]]):
-        assert_as_expected(denoiser(*padded(rows)), name, sides, rows, layers=1)
+@given(st.integers(1, 40), st.integers(1, 40), st.integers(1, 16))
+def test_what_pads_a_pass_lies_behind_what_is_seen(length: int, wanted: int, step: int) -> None:
+    entry = Entry(
+        *(100 + torch.arange(length) for _ in range(3)),
+        torch.tensor([100 + length]),
+        torch.arange(wanted),
+        False,
+    )
+    padded = entry.padded(step)
+    assert len(padded.ids) % step == len(padded.wanted) % step == 0
+    assert torch.equal(padded.ids[:length], entry.ids)
+    assert padded.columns.tolist() == padded.positions.tolist() == list(range(100, 100 + len(padded.ids)))
+    assert torch.equal(padded.wanted[:wanted], entry.wanted)
 
 
 @pytest.fixture
@@ -152,35 +151,38 @@ def test_everything_is_encoded_again_at_every_so_many_passes(
 ) -> None:
     denoiser = denoiser_between(infilling(name, Refresh(every=3)), [([1] * 6, [2] * 4)])
     for number in range(7):
-        denoiser(*padded([[number] * 4]))
+        denoiser([[number] * 4])
     assert widths == [whole, window, window, whole, window, window, whole]
 
 
-def test_everything_is_encoded_again_when_a_canvas_changed_its_length_much(widths: list[int]) -> None:
+def test_a_row_is_encoded_again_when_its_own_canvas_changed_its_length_much(widths: list[int]) -> None:
     sides = [([1] * 6, [2] * 4), ([1], [2])]
     denoiser = denoiser_between(infilling("LLaDA", Refresh(every=100, change=3)), sides)
     for length in (10, 8, 7, 6, 5, 2):
-        denoiser(*padded([[3] * length, [3]]))
-    assert widths == [20, 8, 7, 16, 5, 12]
+        denoiser([[3] * length, [3]])
+    first, second = [20, 8, 7, 16, 5, 12], [3, 1, 1, 1, 1, 1]
+    assert widths == [sum(both) for both in zip(first, second, strict=True)]
 
 
-def test_lengths_that_stay_are_read_from_the_device_once(monkeypatch: pytest.MonkeyPatch) -> None:
-    denoiser = denoiser_between(infilling("LLaDA", SELDOM), [([1] * 6, [2] * 4)])
-    (ids, lengths), read = padded([[3] * 5]), []
-    monkeypatch.setattr(Tensor, "tolist", lambda tensor: read.append(tensor) or [5])
-    for _ in range(3):
-        denoiser(ids, lengths)
-    assert [tensor is lengths for tensor in read] == [True]
+def test_a_pass_that_failed_is_made_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    sides = [([1, 2, 3, 4], [5, 6, 7])]
+    denoiser = denoiser_between(infilling("Dream", SELDOM, layers=1), sides)
+    for rows in ([[20, 21, 22]], [[20, 23]]):
+        with monkeypatch.context() as patch:
+            patch.setattr(Transformer, "forward", lambda *_: 1 / 0)
+            with pytest.raises(ZeroDivisionError):
+                denoiser(rows)
+        assert_as_expected(denoiser(rows), "Dream", sides, rows, layers=1)
 
 
 def test_a_fresh_encoding_sees_the_canvas_as_it_is() -> None:
     sides = [([1, 2, 3, 4], [5, 6, 7])]
     denoiser = denoiser_between(infilling("Dream", Refresh(every=2)), sides)
     first, second = [[20, 21, 22]], [[23, 24]]
-    denoiser(*padded(first))
-    stale = denoiser(*padded(second))[0]
+    denoiser(first)
+    stale = denoiser(second)[0]
     assert not torch.allclose(stale, expected("Dream", *sides[0][:1], second[0], sides[0][1]), atol=1e-2)
-    assert_as_expected(denoiser(*padded(second)), "Dream", sides, second)
+    assert_as_expected(denoiser(second), "Dream", sides, second)
 
 
 @pytest.mark.parametrize("name", WRITERS)
@@ -194,8 +196,8 @@ def test_fit_is_the_likelihood_of_the_masked_code_after(
     contexts = [model.context("python") for _ in sides]
     for context, (before, after) in zip(contexts, sides, strict=True):
         context.become(before, after)
-    fit = model.fit(contexts, *padded(rows))
-    for got, (before, after), canvas in zip(fit.tolist(), sides, rows, strict=True):
+    fits = [float(model.fit(context, torch.tensor(row))) for context, row in zip(contexts, rows, strict=True)]
+    for got, (before, after), canvas in zip(fits, sides, rows, strict=True):
         (_, family), _, _ = served[name, 2]
         text = after if family.end is None else [*after, family.end]
         wanted, rest = text[:FIT], after[FIT:]

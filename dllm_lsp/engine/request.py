@@ -1,0 +1,207 @@
+"""One hole on its way to being filled: all that is its own, and nothing of what is filled beside it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Generator, Sequence
+from contextlib import ExitStack
+from typing import Any, NamedTuple
+
+import torch
+from torch import Tensor
+
+from dllm_lsp.engine.budget import Budget
+from dllm_lsp.engine.canvas import Canvas
+from dllm_lsp.engine.denoising import step
+from dllm_lsp.engine.effort import Effort
+from dllm_lsp.engine.enough import is_enough
+from dllm_lsp.engine.healing import Stem
+from dllm_lsp.engine.length import lengths_within, merit, promise
+from dllm_lsp.engine.model import Context, Model
+from dllm_lsp.infill.calibration import Calibration
+from dllm_lsp.infill.limits import Limits
+from dllm_lsp.infill.pieces import Draft, Infilled, Piece
+from dllm_lsp.models.checkpoints.tokenizer import TextTokenizer
+
+SNIPPETS_SHARE = 0.25
+"""Of a request's time; what is not encoded by then is left to the next one, since a person who types asks again."""
+
+BATCHES = (16, 4, 1)
+"""How many canvases of a request are worked on at a time; the next where the device's memory does not hold as many."""
+
+
+class Asked(NamedTuple):
+    """What is asked for: the tokens around the hole, snippets, the `stem` that the canvas begins with, and limits."""
+
+    before: list[int]
+    after: list[int]
+    snippets: Sequence[list[int]]
+    stem: str
+    limits: Limits
+    effort: Effort
+
+
+class Served(NamedTuple):
+    """What all requests are served by: a model, its tokenizer, where it runs, and what its probabilities are worth.
+
+    `relieve` gives memory back that can be missed.
+    """
+
+    model: Model[Any, Any]
+    tokenizer: TextTokenizer
+    device: torch.device
+    calibration: Calibration | None
+    relieve: Callable[[], None]
+
+
+class Wanted(NamedTuple):
+    """What a request's next pass is over: canvases [n], and the surroundings of each."""
+
+    canvases: Sequence[Tensor]
+    around: Sequence[Any]
+
+
+class Request:
+    """A request between its steps.
+
+    `wanted` is its next pass; None once it has ended, with `infilled` or with an `error`. `draft` is what its last
+    step left.
+    """
+
+    def __init__(self, served: Served, context: Context, asked: Asked, budget: Budget) -> None:
+        self._served, self._context, self._asked, self._budget = served, context, asked, budget
+        limits = asked.limits
+        self._longest = min(limits.tokens, served.model.canvas)
+        self._stem = Stem(asked.stem, served.tokenizer) if asked.stem else None
+        self._batches = iter(BATCHES)
+        self._work = _nothing()
+        self._steps = 0
+        self.wanted: Wanted | None = None
+        self.draft: Draft | None = None
+        self.infilled: Infilled | None = None
+        self.error: Exception | None = None
+        if limits.tokens < 1 or self._budget.is_spent:
+            self.infilled = Infilled()
+        else:
+            self._begin()
+
+    def take(self, logits: Sequence[Tensor]) -> None:
+        """Go on with what the wanted pass gave: logits [n, vocabulary] for each of its canvases."""
+        self._go_on(lambda: self._work.send(logits))
+
+    def fail(self, error: Exception) -> None:
+        """Take note that the wanted pass raised an error. Where memory ran out, begin again with fewer canvases."""
+        self.close()
+        if not _is_out_of_memory(error):
+            self.error = error
+            return
+        self._served.relieve()
+        self._begin()
+
+    def close(self) -> None:
+        """Give back what the request holds."""
+        self._work.close()
+        self.wanted = None
+
+    def _begin(self) -> None:
+        batch = next(self._batches, None)
+        if batch is None:
+            self.error = MemoryError()
+            return
+        self._work = self._filled(self._asked.effort.within(batch))
+        self._go_on(lambda: next(self._work))
+
+    def _go_on(self, work: Callable[[], Wanted]) -> None:
+        try:
+            self.wanted = work()
+        except StopIteration:
+            self.wanted = None
+        except Exception as error:  # the caller serves others, too
+            self.fail(error)
+
+    def _filled(self, effort: Effort) -> Generator[Wanted, Sequence[Tensor], None]:
+        """Yield every pass that is wanted, and take its logits, until `infilled` is there."""
+        model, limits, tokens = self._served.model, self._asked.limits, self._served.model.tokens
+        encoded = self._encode()
+        lengths = [self._longest]
+        if limits.exact:
+            tokens = tokens.fixed
+        elif tokens.delete is None:
+            lengths = yield from self._lengths(effort)
+        with ExitStack() as stack:
+            around = self._lay(stack, [self._longest] * len(lengths))
+            self._budget.begin()
+            canvas = Canvas.masked(tokens, lengths, self._served.device)
+            while not canvas.settled:
+                logits = yield Wanted(canvas.written, around)
+                canvas = step(canvas, logits, effort.policy, self._budget, self._longest, stem=self._stem)
+                self._steps += 1
+                draft = self._show(canvas)
+                if len(around) == 1 and is_enough(draft.pieces, limits, self._served.calibration):
+                    break
+        if len(lengths) > 1:
+            self._encode()
+            self._budget.spend()
+            fit = torch.stack([model.fit(self._context, written) for written in canvas.written])
+            canvas = canvas.row(int(merit(canvas, fit).argmax()))
+            draft = self._show(canvas)
+        self.infilled = Infilled(
+            pieces=draft.pieces,
+            end=float(canvas.end[0]),
+            steps=self._steps,
+            passes=self._budget.spent + (encoded > 0),
+            encoded=encoded,
+            milliseconds=self._budget.milliseconds,
+            calibration=self._served.calibration,
+        )
+
+    def _lengths(self, effort: Effort) -> Generator[Wanted, Sequence[Tensor], list[int]]:
+        """Return the lengths that the candidates begin with, the likeliest first: those of the most promising pass."""
+        lengths = lengths_within(self._longest)
+        found: list[Tensor] = []
+        for start in range(0, len(lengths), effort.batch):
+            canvas = Canvas.masked(
+                self._served.model.tokens, lengths[start : start + effort.batch], self._served.device
+            )
+            with ExitStack() as stack:
+                logits = yield Wanted(canvas.written, self._lay(stack, canvas.lengths))
+            self._budget.spend()
+            found.append(promise(canvas.proposed(logits, self._longest)))
+        best = torch.cat(found).topk(min(effort.candidates, len(lengths))).indices
+        return [lengths[number] for number in best.tolist()]
+
+    def _encode(self) -> int:
+        """Bring the context to this hole, since others may have used it; return how many tokens were encoded."""
+        asked, budget = self._asked, self._budget
+        encoded = self._context.become(asked.before, asked.after)
+        share = SNIPPETS_SHARE * asked.limits.milliseconds
+        return encoded + self._context.relate(asked.snippets, lambda: budget.milliseconds < share)
+
+    def _lay(self, stack: ExitStack, lengths: Sequence[int]) -> list[Any]:
+        """Return surroundings for canvases of up to so many tokens, which end with the stack."""
+        self._encode()
+        model = self._served.model
+        return [stack.enter_context(model.surroundings(self._context, length)) for length in lengths]
+
+    def _show(self, canvas: Canvas) -> Draft:
+        """Take the first canvas as the draft, without the stem, which stands in the document already."""
+        first = canvas.row(0)
+        [ids], [probabilities] = first.ids.tolist(), first.probability.tolist()
+        pieces, left = list[Piece](), len(self._asked.stem)
+        for i, text, probability in zip(ids, self._served.tokenizer.pieces(ids), probabilities, strict=True):
+            if i == canvas.tokens.mask:
+                pieces.append(Piece(None, probability))
+                continue
+            pieces.append(Piece(text[left:], probability))
+            left = max(0, left - len(text))
+        self.draft = Draft(self._steps, tuple(pieces))
+        return self.draft
+
+
+def _nothing() -> Generator[Wanted, Sequence[Tensor], None]:
+    """A request's work before it begins."""
+    yield from ()
+
+
+def _is_out_of_memory(error: Exception) -> bool:
+    """Return whether a device, or this machine, has no memory left; torch says so in several ways."""
+    return isinstance(error, MemoryError | torch.OutOfMemoryError) or "allocate memory" in str(error)

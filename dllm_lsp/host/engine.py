@@ -1,0 +1,47 @@
+"""What the process needs of an engine; `__main__` brings one."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any, Protocol
+
+from dllm_lsp.infill.hole import Hole
+from dllm_lsp.infill.limits import Limits
+from dllm_lsp.infill.pieces import Draft, Infilled
+
+Report = Callable[[str], None]
+"""Hears in words how far loading is."""
+
+
+class Request(Protocol):
+    """A hole that is being filled, between two steps.
+
+    `infilled` and `error` are None until it has ended with one of them. `draft` is what its last step left.
+    """
+
+    draft: Draft | None
+    infilled: Infilled | None
+    error: Exception | None
+
+    def close(self) -> None:
+        """Give back what it holds."""
+        ...
+
+
+class Engine(Protocol):
+    """An engine that has been loaded; `before` and `after` are characters of context it can use."""
+
+    model: str
+    device: str
+    precision: str
+    before: int
+    after: int
+    snippets: int
+
+    def begin(self, document: str, hole: Hole, limits: Limits) -> Request:
+        """Return a request to fill a hole, its context encoded; raise what is wrong with it."""
+        ...
+
+    def step(self, requests: Sequence[Any]) -> None:
+        """Make one denoising step with requests that have not ended; what goes wrong is kept in them."""
+        ...
