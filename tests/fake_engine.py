@@ -39,11 +39,11 @@ class FakeEngine:
         slow = any("slow" in request.document for request in requests)
         time.sleep(STEP_SECONDS * 10 if slow else STEP_SECONDS)
         for request in requests:
-            request.step()
+            request.step(sorted(each.document for each in requests))
 
 
 class FakeRequest:
-    """Takes as many steps as it may; of some documents, one that never ends, or that tells a lot."""
+    """Takes as many steps as it may; of some documents, one that never ends, tells a lot, or with whom it was."""
 
     def __init__(self, document: str, text: str, passes: int) -> None:
         self.document, self.text, self.passes = document, text, passes
@@ -51,11 +51,12 @@ class FakeRequest:
         self.infilled: Infilled | None = None
         self.error: Exception | None = None
 
-    def step(self) -> None:
+    def step(self, together: Sequence[str]) -> None:
         done = self.draft.step if self.draft else 0
         if "hang" in self.document and done:
             time.sleep(3600)
-        pieces = (Piece(self.text, 0.5),)
+        text = "\n".join(together) if "together" in self.document else self.text
+        pieces = (Piece(text, 0.5),)
         self.draft = Draft(done + 1, (Piece("x" * 200_000, 1.0),) if "huge" in self.document else pieces)
         if "fails later" in self.document:
             self.error = ValueError("this hole cannot be filled any further")

@@ -17,8 +17,7 @@ import msgspec
 import torch
 
 from bench.peer import FORMATS, Peer, PeerError, Tuning, llama_cpp, write_llama
-from dllm_lsp.engine.adapters.streams import StreamsContext, StreamsInfilling
-from dllm_lsp.engine.model import Model
+from dllm_lsp.engine.adapters.streams import StreamsInfilling
 from dllm_lsp.evaluation.tables import table
 from dllm_lsp.models.checkpoints.tokenizer import Tokenizer
 from dllm_lsp.models.network.quantization import quantize
@@ -47,7 +46,7 @@ class Diffusion:
         network = StreamsModel(config).eval().requires_grad_(False)
         if precision == "int8":
             quantize(network, precision, _CPU)
-        self._model: Model[StreamsContext] = StreamsInfilling(network, tokenizer)
+        self._model = StreamsInfilling(network, tokenizer)
         self._context = self._model.context("python")
         self.encode()
 
@@ -69,11 +68,12 @@ class Diffusion:
         """Write a suggestion, so many tokens in every pass; return the milliseconds."""
         torch.set_num_threads(self._threads)
         began = time.perf_counter()
-        denoiser = self._model.denoiser([self._context], tokens)
-        ids, lengths = torch.full((1, tokens), self._model.tokens.mask), torch.tensor([tokens])
-        for start in range(0, tokens, per_pass):
-            proposed = denoiser(ids, lengths).softmax(-1).max(-1).indices
-            ids[:, start : start + per_pass] = proposed[:, start : start + per_pass]
+        ids = torch.full((tokens,), self._model.tokens.mask)
+        with self._model.surroundings(self._context, tokens) as around:
+            for start in range(0, tokens, per_pass):
+                [logits] = self._model.denoise([ids], [around])
+                proposed = logits.softmax(-1).max(-1).indices
+                ids[start : start + per_pass] = proposed[start : start + per_pass]
         return 1000 * (time.perf_counter() - began)
 
 

@@ -8,11 +8,14 @@ from statistics import median
 from typing import NamedTuple
 
 import torch
+from tokenizers import Tokenizer, models
 from torch import nn
 
+from dllm_lsp.engine.adapters.full import BidirectionalInfilling, Refresh
 from dllm_lsp.models.checkpoints.families import Family
 from dllm_lsp.models.checkpoints.full import Bidirectional
 from dllm_lsp.models.checkpoints.layouts import QWEN
+from dllm_lsp.models.checkpoints.tokenizer import TextTokenizer
 from dllm_lsp.models.network.quantization import quantize
 from dllm_lsp.models.network.transformer import Transformer, TransformerConfig
 
@@ -80,6 +83,11 @@ def dream(shape: TransformerConfig, device: torch.device, precision: str) -> Bid
     if precision in ("int8", "fp8"):
         quantize(transformer, precision, device)
     return Bidirectional(transformer, _family(shape))
+
+
+def served(model: Bidirectional, refresh: Refresh) -> BidirectionalInfilling:
+    """Return the model as the engine sees it, with a tokenizer that knows no words: it is given ids."""
+    return BidirectionalInfilling(model, TextTokenizer(Tokenizer(models.BPE()), {}), refresh)
 
 
 def _family(shape: TransformerConfig) -> Family:

@@ -3,21 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 from functools import partial
 from itertools import pairwise
 
 import torch
 from torch import Tensor
 
-from bench.gpu_model import DREAM_TINY, MASK, Scale, dream
-from dllm_lsp.engine.adapters.full import BidirectionalDenoiser, Refresh, Sides
+from bench.gpu_model import DREAM_TINY, MASK, Scale, dream, served
+from dllm_lsp.engine.adapters.full import Refresh
 from dllm_lsp.engine.loading import load_model
 from dllm_lsp.models.checkpoints.checkpoint import BUNDLED
 from dllm_lsp.models.checkpoints.full import Bidirectional
 from dllm_lsp.models.network.attention import Heads, disagreement, kernels
+from dllm_lsp.models.network.pool import Room
 from dllm_lsp.models.network.precision import QUANTIZED, PrecisionError, check
 from dllm_lsp.models.network.quantization import quantize
-from dllm_lsp.models.network.room import Room, Rooms
 
 MOST = {"fp32": 1e-3, "bf16": 0.05, "int8": 0.1, "fp8": 0.15}
 """How far logits may be from the CPU's in float32, relatively."""
@@ -58,8 +59,10 @@ def _bundled(device: torch.device) -> Iterator[Row]:
         ids = torch.arange(100, 160).tolist()
         context = model.context("python")
         context.become(ids[:40], ids[40:])
-        canvas = torch.full((1, 12), model.tokens.mask, device=where)
-        return model.denoiser([context], 12)(canvas, torch.tensor([12], device=where))
+        canvas = torch.full((12,), model.tokens.mask, device=where)
+        with model.surroundings(context, 12) as around:
+            found: Tensor = model.denoise([canvas], [around])[0]
+            return found
 
     for precision, most in MOST.items():
         try:
@@ -95,20 +98,22 @@ def _passes(model: Bidirectional) -> list[Tensor]:
     device = model.transformer.norm.weight.device
     random = torch.Generator().manual_seed(0)
     ids = torch.randint(4, 500, (2, 200), generator=random)
-    sides = [
-        Sides(ids[0, :90].tolist(), ids[0, 90:].tolist()),
-        Sides(ids[1, :20].tolist(), ids[1, 20:60].tolist()),
-    ]
-    found = []
-    for rows in (1, 2):
-        rooms = Rooms(model.transformer)
-        denoiser = BidirectionalDenoiser(model, rooms, sides[:rows], 32, Refresh(every=100, change=100))
-        for length, other in pairwise((24, 24, 24, 20, 20)):
-            canvas = torch.full((rows, 24), MASK)
-            canvas[:, :8] = torch.randint(4, 500, (rows, 8), generator=random)
-            lengths = torch.tensor([length, other])[:rows]
-            logits = denoiser(canvas.to(device), lengths.to(device)).float().cpu()
-            found += [logits[row, : lengths[row]] for row in range(rows)]
+    network = served(model, Refresh(every=100, change=100))
+    contexts = [network.context("python") for _ in ids]
+    contexts[0].become(ids[0, :90].tolist(), ids[0, 90:].tolist())
+    contexts[1].become(ids[1, :20].tolist(), ids[1, 20:60].tolist())
+    found: list[Tensor] = []
+    for count in (1, 2):
+        with ExitStack() as stack:
+            around = [stack.enter_context(network.surroundings(each, 32)) for each in contexts[:count]]
+            for lengths in pairwise((24, 24, 24, 20, 20)):
+                written = torch.randint(4, 500, (count, 8), generator=random)
+                canvases = [
+                    torch.cat([begin, torch.full((length - 8,), MASK)]).to(device)
+                    for begin, length in zip(written, lengths, strict=False)
+                ]
+                # A GPU's next pass may overwrite what this one gives.
+                found += [logits.float().cpu() for logits in network.denoise(canvases, around)]
     return found
 
 
@@ -118,11 +123,11 @@ def _captured(device: torch.device) -> Iterator[Row]:
     @torch.inference_mode()
     def error() -> float:
         transformer = dream(DREAM_TINY, device, "bf16").transformer
-        room = Room(transformer, 1, 256)
+        room = Room(transformer, 256)
         errors = []
         for number in range(3):
-            ids = torch.arange(32, device=device)[None] + number
-            columns = 100 + torch.arange(32, device=device)[None]
+            ids = torch.arange(32, device=device) + number
+            columns = 100 + torch.arange(32, device=device)
             inputs = (ids, columns, columns, torch.tensor([120 + number], device=device), columns - 100)
             expected = room.run(*inputs).clone()
             errors.append(_error(room.captured(*inputs), expected))

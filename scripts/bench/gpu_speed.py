@@ -13,10 +13,9 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from bench.gpu_model import MASK, Scale, dream, milliseconds
-from dllm_lsp.engine.adapters.full import BidirectionalDenoiser, Refresh, Sides
-from dllm_lsp.models.checkpoints.full import Bidirectional
-from dllm_lsp.models.network.room import Room, Rooms
+from bench.gpu_model import MASK, Scale, dream, milliseconds, served
+from dllm_lsp.engine.adapters.full import BidirectionalInfilling, Refresh
+from dllm_lsp.models.network.pool import Room
 from dllm_lsp.models.network.transformer import Transformer, TransformerConfig
 
 Row = dict[str, object]
@@ -97,7 +96,6 @@ class Task(NamedTuple):
     context: int
     canvas: int
     per_pass: int
-    refresh: Refresh
 
 
 def suggestions(scale: Scale) -> Iterator[Row]:
@@ -106,12 +104,12 @@ def suggestions(scale: Scale) -> Iterator[Row]:
     for precision in PRECISIONS:
         _release(scale.device)
         model = dream(scale.shape, scale.device, precision)
-        rooms = Rooms(model.transformer)
         for refresh in (Refresh(), Refresh(every=canvas + 1)):
+            network = served(model, refresh)
             for per_pass in PER_PASS:
-                task = Task(context, canvas, per_pass, refresh)
-                _suggest(model, rooms, task)  # captures
-                seconds = median(_suggest(model, rooms, task) for _ in range(SUGGESTIONS))
+                task = Task(context, canvas, per_pass)
+                _suggest(network, task, scale)  # captures
+                seconds = median(_suggest(network, task, scale) for _ in range(SUGGESTIONS))
                 yield {
                     "precision": precision,
                     "tokens a pass": per_pass,
@@ -120,23 +118,23 @@ def suggestions(scale: Scale) -> Iterator[Row]:
                     "canvas": canvas,
                     "tokens/s": canvas / seconds,
                 }
-        del model, rooms
+        del model, network
 
 
 @torch.inference_mode()
-def _suggest(model: Bidirectional, rooms: Rooms, task: Task) -> float:
+def _suggest(network: BidirectionalInfilling, task: Task, scale: Scale) -> float:
     """Return the seconds that a suggestion takes."""
-    device = model.transformer.norm.weight.device
-    text = torch.randint(4, model.family.transformer.vocabulary, (task.context,)).tolist()
+    text = torch.randint(4, scale.shape.vocabulary, (task.context,)).tolist()
     began = time.perf_counter()
-    sides = Sides(text[: task.context * 2 // 3], text[task.context * 2 // 3 :])
-    denoiser = BidirectionalDenoiser(model, rooms, [sides], task.canvas, task.refresh)
-    ids = torch.full((1, task.canvas), MASK, device=device)
-    lengths = torch.tensor([task.canvas], device=device)
-    for start in range(0, task.canvas, task.per_pass):
-        best = denoiser(ids, lengths).float().softmax(-1).max(-1)
-        ids[:, start : start + task.per_pass] = best.indices[:, start : start + task.per_pass]
-        bool((ids == MASK).any())  # as the engine asks after every step whether it is done
+    context = network.context("python")
+    context.become(text[: task.context * 2 // 3], text[task.context * 2 // 3 :])
+    ids = torch.full((task.canvas,), MASK, device=scale.device)
+    with network.surroundings(context, task.canvas) as around:
+        for start in range(0, task.canvas, task.per_pass):
+            [logits] = network.denoise([ids], [around])
+            best = logits.float().softmax(-1).max(-1).indices
+            ids[start : start + task.per_pass] = best[start : start + task.per_pass]
+            bool((ids == MASK).any())  # as the engine asks after every step whether it is done
     return time.perf_counter() - began
 
 
@@ -146,7 +144,7 @@ def _of_precision(scale: Scale, precision: str, prepare: Callable[[Transformer],
     prepare(transformer)
     least = 1000 * _read_bytes(transformer) / _bandwidth(scale)
     for context in scale.contexts:
-        room = Room(transformer, 1, context + max(scale.canvases))
+        room = Room(transformer, context + max(scale.canvases))
         for canvas in scale.canvases:
             inputs = _inputs(scale, context, canvas)
             times = {}
@@ -163,8 +161,8 @@ def _of_precision(scale: Scale, precision: str, prepare: Callable[[Transformer],
 
 def _inputs(scale: Scale, context: int, canvas: int) -> tuple[Tensor, ...]:
     """Return what `Room.run` is given for a pass over a canvas behind a context."""
-    ids = _random_ids(scale, 1, canvas)
-    wanted = torch.arange(canvas, device=scale.device)[None]
+    ids = _random_ids(scale, 1, canvas)[0]
+    wanted = torch.arange(canvas, device=scale.device)
     columns = context + wanted
     return ids, columns, columns, torch.tensor([context + canvas], device=scale.device), wanted
 

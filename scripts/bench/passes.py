@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import ExitStack
 from statistics import median
 
 import torch
@@ -25,12 +26,13 @@ _NAIVE = "plain eager network, float32"
 
 def pass_table(config: StreamsConfig, threads: Sequence[int], rounds: int) -> str:
     """Return a table of passes over a canvas between full streams, for numbers of threads."""
-    tried = _tried(config)
     columns = []
-    for count in threads:
-        torch.set_num_threads(count)
-        taken = in_turns(tried, rounds)
-        columns.append([f"{time:.1f} ({time / taken[_NAIVE]:.2f})" for time in taken.values()])
+    with ExitStack() as stack:
+        tried = _tried(config, stack)
+        for count in threads:
+            torch.set_num_threads(count)
+            taken = in_turns(tried, rounds)
+            columns.append([f"{time:.1f} ({time / taken[_NAIVE]:.2f})" for time in taken.values()])
     size, context = config.transformer.parameters / 1e6, config.before + config.after
     what = f"{size:.1f}M parameters, a pass over {CANVAS} tokens, {context} of context cached"
     header = [
@@ -53,7 +55,7 @@ def in_turns(tried: Mapping[str, Callable[[], object]], rounds: int) -> dict[str
 
 
 @torch.inference_mode()
-def _tried(config: StreamsConfig) -> dict[str, Callable[[], object]]:
+def _tried(config: StreamsConfig, stack: ExitStack) -> dict[str, Callable[[], object]]:
     shape = config.transformer
     ids = torch.zeros(1, CANVAS, dtype=torch.long)
     plain = {
@@ -66,21 +68,21 @@ def _tried(config: StreamsConfig) -> dict[str, Callable[[], object]]:
     return {
         _NAIVE: lambda: plain[torch.float32](ids),
         "the same, bfloat16": lambda: plain[torch.bfloat16](ids),
-        "dllm-lsp, float32": _denoising(whole, ids),
-        "dllm-lsp, int8": _denoising(small, ids),
+        "dllm-lsp, float32": _denoising(whole, ids[0], stack),
+        "dllm-lsp, int8": _denoising(small, ids[0], stack),
         "its int8 matrices alone": _products(shape),
         "reading them once": weights.sum,
     }
 
 
-def _denoising(model: StreamsModel, canvas: Tensor) -> Callable[[], Tensor]:
-    config, lengths = model.config, torch.tensor([CANVAS])
+def _denoising(model: StreamsModel, canvas: Tensor, stack: ExitStack) -> Callable[[], object]:
+    config = model.config
     before, after = model.stream(config.before), model.stream(config.after)
     for role, stream in ((BEFORE, before), (AFTER, after)):
         ids = torch.randint(config.transformer.vocabulary, (stream.cache.capacity,))
         model.encode(ids, role, stream)
-    around = model.assemble([Streams(before, after)], CANVAS)
-    return lambda: model.denoise(canvas, lengths, around)
+    around = stack.enter_context(model.surroundings(Streams(before, after), CANVAS))
+    return lambda: model.denoise([canvas], [around])
 
 
 def _products(shape: TransformerConfig) -> Callable[[], None]:

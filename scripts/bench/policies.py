@@ -15,20 +15,16 @@ from functools import partial
 from itertools import islice
 from pathlib import Path
 from statistics import fmean
-from typing import Any
 
+import msgspec
 import numpy as np
 import torch
 from tqdm import tqdm
 
 from bench.options import add_engine_options, positive
-from dllm_lsp.engine.budget import Budget
-from dllm_lsp.engine.canvas import Canvas
-from dllm_lsp.engine.denoising import denoise
 from dllm_lsp.engine.effort import EFFORTS, Effort
 from dllm_lsp.engine.engine import Engine
 from dllm_lsp.engine.loading import load_model
-from dllm_lsp.engine.model import Model
 from dllm_lsp.engine.policies import Policy, Proposals, entropy_bound, frechet, sequential, threshold
 from dllm_lsp.evaluation.case import Case
 from dllm_lsp.evaluation.holes import cut_holes
@@ -45,7 +41,9 @@ KINDS = ("rest-of-line", "line", "argument")
 CPU = torch.device("cpu")
 UNHURRIED = Limits(milliseconds=math.inf)
 DEFAULT = "effort medium"
-BATCHES = (1, 2, 4, 8, 16)
+BATCHES = (1, 4, 16)
+ROUNDS = 3
+EIGHT = Effort(passes=8, candidates=1, policy=sequential)
 
 POLICIES: dict[str, Policy] = {
     "sequential": sequential,
@@ -97,9 +95,10 @@ def main(arguments: Sequence[str] | None = None) -> None:
         places = list(islice(cases, options.limit))
     except (OSError, ValueError, CheckpointError) as error:
         raise SystemExit(f"policies: {error}") from error
-    trials = _trials(Engine(model, tokenizer, options.model, CPU), places)
+    engine = Engine(model, tokenizer, options.model, CPU)
+    trials = _trials(engine, places)
     print(f"{ways_table(trials)}\n\n{difficulty_table(trials[DEFAULT])}\n")
-    print(_batch_table(model, tokenizer, places))
+    print(_batch_table(engine, places))
     print(
         f"\n{len(places)} holes that fit a canvas of {model.canvas} tokens; processor time, {options.threads} threads"
     )
@@ -169,8 +168,8 @@ def _trials(engine: Engine, places: Sequence[Case]) -> dict[str, list[Trial]]:
     return trials
 
 
-def _filled(engine: Engine, hole: Hole, effort: Effort) -> Infilled:
-    steps = engine.infill("", hole, UNHURRIED, effort)
+def _filled(engine: Engine, hole: Hole, effort: Effort, document: str = "") -> Infilled:
+    steps = engine.infill(document, hole, UNHURRIED, effort)
     while True:
         try:
             next(steps)
@@ -179,34 +178,43 @@ def _filled(engine: Engine, hole: Hole, effort: Effort) -> Infilled:
             return infilled
 
 
-@torch.inference_mode()
-def _batch_table(model: Model[Any], tokenizer: TextTokenizer, places: Sequence[Case]) -> str:
-    """Return how long a hole takes in batches of several, each hole with a context of its own."""
-    contexts = []
-    for case in places[: max(BATCHES)]:
-        context = model.context(case.language)
-        context.become(
-            tokenizer.encode(case.before)[-model.before :], tokenizer.encode(case.after)[: model.after]
-        )
-        contexts.append(context)
-    alone = 0.0
-    rows = []
-    for size in (size for size in BATCHES if size <= len(contexts)):
-        taken = [_batch_milliseconds(model, contexts[:size]) for _ in range(3)]
-        each = min(taken) / size
-        alone = alone or each
-        rows.append([str(size), f"{each:.1f}", f"{alone / each:.2f}"])
-    return table(["holes in a batch", "ms a hole, 8 passes", "throughput over one at a time"], rows)
+def _batch_table(engine: Engine, places: Sequence[Case]) -> str:
+    """Return how long a hole takes where several are filled at once, each with a context of its own."""
+    holes = [case.hole(engine.before, engine.after, engine.snippets) for case in places[: max(BATCHES)]]
+    for number, hole in enumerate(holes):
+        _filled(engine, hole, EFFORTS["instant"], _document(number))  # encodes the context
+    sizes = [size for size in BATCHES if size <= len(holes)]
+    taken: dict[int, list[float]] = {size: [] for size in sizes}
+    for _ in range(ROUNDS):
+        for size in sizes:
+            taken[size].append(_batch_milliseconds(engine, holes, size) / len(holes))
+    each = {size: min(samples) for size, samples in taken.items()}
+    rows = [[str(size), f"{each[size]:.1f}", f"{each[sizes[0]] / each[size]:.2f}"] for size in sizes]
+    return table(
+        ["holes in a batch", f"ms a hole, {EIGHT.passes} passes", "throughput over one at a time"], rows
+    )
 
 
-def _batch_milliseconds(model: Model[Any], contexts: Sequence[Any]) -> float:
-    """Time eight passes over whole canvases, the contexts' laying out included."""
+def _batch_milliseconds(engine: Engine, holes: Sequence[Hole], size: int) -> float:
+    """Fill the holes, `size` at once, each with as many passes over a whole canvas; return what that takes."""
+    limits = msgspec.structs.replace(UNHURRIED, tokens=engine.canvas, exact=True)
     began = time.thread_time()
-    fixed = Canvas.masked(model.tokens.fixed, [model.canvas] * len(contexts), CPU)
-    budget = Budget(8, math.inf)
-    for _ in denoise(model.denoiser(contexts, model.canvas), fixed, sequential, budget, model.canvas):
-        pass
+    for start in range(0, len(holes), size):
+        requests = [
+            engine.begin(_document(start + number), hole, limits, EIGHT)
+            for number, hole in enumerate(holes[start : start + size])
+        ]
+        while running := [request for request in requests if request.wanted is not None]:
+            engine.step(running)
+        for request in requests:
+            request.close()
+            if request.error is not None:
+                raise request.error
     return 1000 * (time.thread_time() - began)
+
+
+def _document(number: int) -> str:
+    return f"batch {number}"
 
 
 def _fitting(cases: Iterable[Case], tokenizer: TextTokenizer, canvas: int) -> Iterator[Case]:

@@ -1,12 +1,13 @@
 """Whole suggestions of a tiny network, next to a llama of the same shape where llama.cpp is installed."""
 
-from collections.abc import Callable
+from collections.abc import Sequence
 from pathlib import Path
 
 import gguf
 import numpy as np
 import pytest
 from tiny_model import tiny_model, tiny_tokenizer
+from torch import Tensor
 
 from bench import contest as module
 from bench import peer
@@ -40,21 +41,17 @@ def test_a_suggestion_takes_as_many_passes_as_it_needs(
 ) -> None:
     writer = Diffusion(tiny_model().config, tiny_tokenizer(), "fp32", 1)
     masks = []
-    denoiser = writer._model.denoiser
+    denoise = writer._model.denoise
 
-    def counting(contexts: list, canvas: int) -> Callable:
-        run = denoiser(contexts, canvas)
+    def counting(canvases: Sequence[Tensor], around: Sequence) -> list[Tensor]:
+        [canvas] = canvases
+        masks.append(int((canvas == writer._model.tokens.mask).sum()))
+        return denoise(canvases, around)
 
-        def call(ids, lengths):  # type: ignore[no-untyped-def]
-            masks.append(int((ids == writer._model.tokens.mask).sum()))
-            return run(ids, lengths)
-
-        return call
-
-    monkeypatch.setattr(writer._model, "denoiser", counting)
+    monkeypatch.setattr(writer._model, "denoise", counting)
     assert writer.write(per_pass, 6) > 0
     assert len(masks) == passes
-    assert masks[0] == 6
+    assert masks == list(range(6, 0, -per_pass))
 
 
 def test_each_is_asked_for_each_length_in_turn() -> None:

@@ -38,10 +38,12 @@ def test_passes_are_told_by_length_and_by_entropy() -> None:
 def test_the_command_measures_every_way(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     save_checkpoint(tmp_path / "model", *tiny_checkpoint(), torch.float32)  # type: ignore[arg-type]
     (tmp_path / "a.py").write_text(SOURCE)
-    main([str(tmp_path), "--model", str(tmp_path / "model"), "--limit", "2"])
+    main([str(tmp_path), "--model", str(tmp_path / "model"), "--limit", "5"])
     printed = capsys.readouterr().out
     assert all(f"| {name} |" in printed for name in WAYS)
-    assert "| 2 |" in printed
+    _, _, batches = printed.partition("| holes in a batch |")
+    assert [line.split(" | ")[0] for line in batches.splitlines()[2:4]] == ["| 1", "| 4"]
+    assert "5 holes that fit" in printed
 
 
 def test_bad_input_is_told(tmp_path: Path) -> None:

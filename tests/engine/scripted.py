@@ -1,4 +1,4 @@
-"""A denoiser that knows what it wants to write, and how sure it is of each token."""
+"""A model that knows what it wants to write, and how sure it is of each token."""
 
 from __future__ import annotations
 
@@ -19,16 +19,19 @@ Wanted = Sequence[tuple[int, float]]
 
 
 class Scripted:
-    """Proposes what it wants for each row's positions, and behind them its last wish; keeps the canvases it saw."""
+    """Proposes what it wants for each canvas's positions, and behind them its last wish; keeps the canvases it saw."""
 
     def __init__(self, *wanted: Wanted) -> None:
         self.wanted = wanted
         self.seen: list[list[list[int]]] = []
 
-    def __call__(self, ids: Tensor, lengths: Tensor) -> Tensor:
-        self.seen.append([row[:length] for row, length in zip(ids.tolist(), lengths.tolist(), strict=True)])
-        width = ids.shape[1]
-        return logits(*([*row, *[row[-1]] * width][:width] for row in self.wanted))
+    def __call__(self, canvases: Sequence[Tensor]) -> list[Tensor]:
+        """Return the logits [n, vocabulary] of canvases [n]."""
+        self.seen.append([canvas.tolist() for canvas in canvases])
+        return [
+            logits([*row, *[row[-1]] * len(canvas)][: len(canvas)])[0]
+            for row, canvas in zip(self.wanted, canvases, strict=True)
+        ]
 
 
 def logits(*wanted: Wanted) -> Tensor:

@@ -17,11 +17,11 @@ def masked(*lengths: int) -> Canvas:
 
 def stepped(canvas: Canvas, wanted: Wanted, policy: Policy, **options: float) -> Canvas:
     """One row's step."""
-    return canvas.step(canvas.proposals(logits(wanted), LONGEST), policy, **options)
+    return canvas.step(canvas.proposed(logits(wanted), LONGEST), policy, **options)
 
 
 def ids(canvas: Canvas) -> list[list[int]]:
-    return [row[:length] for row, length in zip(canvas.ids.tolist(), canvas.lengths.tolist(), strict=True)]
+    return [row.tolist() for row in canvas.written]
 
 
 def test_a_new_canvas_is_all_masks() -> None:
@@ -48,7 +48,7 @@ def test_a_committed_token_stays() -> None:
 
 
 def test_what_is_forbidden_is_never_proposed() -> None:
-    proposals = masked(1).proposals(torch.zeros(1, 1, VOCABULARY).index_fill(-1, torch.tensor([MASK]), 99), 1)
+    proposals = masked(1).proposed(torch.zeros(1, 1, VOCABULARY).index_fill(-1, torch.tensor([MASK]), 99), 1)
     assert proposals.token.item() != MASK
     assert proposals.confidence.item() == pytest.approx(1 / (VOCABULARY - 2))  # a full canvas cannot expand
 
@@ -60,14 +60,23 @@ def test_a_delete_at_the_leftmost_mask_is_put_to_the_policy_and_takes_all_masks_
     assert canvas.end.tolist() == pytest.approx([0.6])
 
 
-def test_a_step_that_changes_no_length_keeps_the_tensor_of_them() -> None:
-    """By which a denoiser knows without waiting for the device."""
+def test_lengths_are_told_without_asking_the_device() -> None:
     canvas = masked(3, 1)
     wanted = [(7, 0.95), (8, 0.5), (9, 0.25)], [(6, 0.95)]
-    written = canvas.step(canvas.proposals(logits(*wanted), LONGEST), threshold)
+    written = canvas.step(canvas.proposed(logits(*wanted), LONGEST), threshold)
     assert written.lengths is canvas.lengths
+    assert written.lengths == (3, 1)
     wanted = [(7, 0.95), (8, 0.5), (DELETE, 0.95)], [(6, 0.95)]
-    assert written.step(written.proposals(logits(*wanted), LONGEST), threshold).lengths is not canvas.lengths
+    assert written.step(written.proposed(logits(*wanted), LONGEST), threshold).lengths == (2, 1)
+
+
+def test_logits_of_rows_of_their_own_lengths_are_as_good_as_a_tensor_of_all() -> None:
+    canvas, wanted = masked(3, 1), ([(7, 0.9), (EXPAND, 0.5), (9, 0.25)], [(6, 0.95)])
+    whole = logits(*wanted)
+    found, expected = (canvas.proposed(each, LONGEST) for each in ([whole[0], whole[1, :1]], whole))
+    for ours, theirs in ((found.token, expected.token), (found.confidence, expected.confidence)):
+        assert torch.equal(ours[canvas.open], theirs[canvas.open])
+    assert torch.equal(found.open, expected.open)
 
 
 def test_a_delete_takes_nothing_that_was_committed() -> None:
@@ -134,7 +143,7 @@ def test_what_was_committed_to_the_right_of_an_expand_moves() -> None:
 
 def test_nothing_is_expanded_beyond_the_budget() -> None:
     wanted = [(EXPAND, 0.9)] * LONGEST
-    proposals = masked(LONGEST, LONGEST - 1).proposals(logits(wanted, wanted), LONGEST)
+    proposals = masked(LONGEST, LONGEST - 1).proposed(logits(wanted, wanted), LONGEST)
     assert (proposals.token == EXPAND).any(-1).tolist() == [False, True]
 
 
@@ -146,7 +155,7 @@ def test_rows_change_their_lengths_by_themselves() -> None:
         [(4, 0.95), (DELETE, 0.95), (9, 0.95)],
     )
     canvas = masked(3, 3, 2, 3)
-    canvas = canvas.step(canvas.proposals(logits(*wanted), LONGEST), threshold)
+    canvas = canvas.step(canvas.proposed(logits(*wanted), LONGEST), threshold)
     assert ids(canvas) == [[7, MASK, MASK, MASK], [], [6, 5], [4]]
     assert canvas.open.sum(-1).tolist() == [3, 0, 0, 0]
     assert canvas.end.tolist() == pytest.approx([0, 0.95, 0, 0.95])
@@ -170,9 +179,9 @@ def test_every_step_changes_something_and_keeps_what_was_committed(policy, data:
                 max_size=len(lengths),
             )
         )
-        after = canvas.step(canvas.proposals(logits(*drawn), LONGEST), policy)
-        assert after.lengths.max() <= LONGEST
-        for old, new, length in zip(ids(canvas), ids(after), canvas.lengths.tolist(), strict=True):
+        after = canvas.step(canvas.proposed(logits(*drawn), LONGEST), policy)
+        assert max(after.lengths) <= LONGEST
+        for old, new, length in zip(ids(canvas), ids(after), canvas.lengths, strict=True):
             assert (old == new) == (MASK not in old)
             assert [token for token in old if token != MASK] == _without_new(old, new)
             assert len(new) <= length + 1

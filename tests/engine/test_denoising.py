@@ -2,24 +2,24 @@ from collections.abc import Iterator
 
 import pytest
 import torch
+from looping import denoise
 from scripted import DELETE, EXPAND, MASK, TOKENS, Scripted
 
 from dllm_lsp.engine.budget import Budget
 from dllm_lsp.engine.canvas import Canvas
-from dllm_lsp.engine.denoising import denoise
 from dllm_lsp.engine.policies import POLICIES
 
 UNHURRIED = float("inf")
 
 
 def run(
-    denoiser: Scripted, policy: str = "threshold", budget: Budget | None = None, longest: int = 8
+    model: Scripted, policy: str = "threshold", budget: Budget | None = None, longest: int = 8
 ) -> Iterator[list[list[int]]]:
     """Yield the drafts, each row without its padding."""
-    masks = Canvas.masked(TOKENS, [len(row) for row in denoiser.wanted], torch.device("cpu"))
+    masks = Canvas.masked(TOKENS, [len(row) for row in model.wanted], torch.device("cpu"))
     budget = budget or Budget(99, UNHURRIED)
-    for canvas in denoise(denoiser, masks, POLICIES[policy], budget, longest):
-        yield [canvas.row(number).ids[0].tolist() for number in range(len(denoiser.wanted))]
+    for canvas in denoise(model, masks, POLICIES[policy], budget, longest):
+        yield [canvas.row(number).ids[0].tolist() for number in range(len(model.wanted))]
 
 
 def test_an_easy_span_takes_one_pass() -> None:
@@ -32,14 +32,14 @@ def test_a_hard_span_takes_one_pass_a_token_surest_first() -> None:
 
 
 def test_sequential_writes_one_token_a_pass_however_sure() -> None:
-    denoiser = Scripted([(7, 0.99), (8, 0.98), (9, 0.97)])
-    assert len(list(run(denoiser, "sequential"))) == len(denoiser.seen) == 3
+    model = Scripted([(7, 0.99), (8, 0.98), (9, 0.97)])
+    assert len(list(run(model, "sequential"))) == len(model.seen) == 3
 
 
 def test_every_pass_sees_the_last_draft() -> None:
-    denoiser = Scripted([(7, 0.5), (8, 0.4)], [(9, 0.6)])
-    drafts = list(run(denoiser))
-    assert denoiser.seen == [[[MASK, MASK], [MASK]], *drafts[:-1]]
+    model = Scripted([(7, 0.5), (8, 0.4)], [(9, 0.6)])
+    drafts = list(run(model))
+    assert model.seen == [[[MASK, MASK], [MASK]], *drafts[:-1]]
 
 
 def test_rows_end_with_the_slowest() -> None:
@@ -50,35 +50,35 @@ def test_rows_end_with_the_slowest() -> None:
 @pytest.mark.parametrize("policy", POLICIES)
 @pytest.mark.parametrize("passes", [1, 2])
 def test_the_last_pass_of_the_budget_leaves_no_mask(policy: str, passes: int) -> None:
-    denoiser = Scripted([(7, 0.3), (8, 0.5), (9, 0.4), (6, 0.2)])
-    *_, last = run(denoiser, policy, Budget(passes, UNHURRIED))
+    model = Scripted([(7, 0.3), (8, 0.5), (9, 0.4), (6, 0.2)])
+    *_, last = run(model, policy, Budget(passes, UNHURRIED))
     assert last == [[7, 8, 9, 6]]
-    assert len(denoiser.seen) == passes
+    assert len(model.seen) == passes
 
 
 def test_the_last_pass_expands_nothing() -> None:
-    denoiser = Scripted([(EXPAND, 0.9), (7, 0.5), (7, 0.5), (7, 0.5)])
-    *_, last = run(denoiser, budget=Budget(2, UNHURRIED))
+    model = Scripted([(EXPAND, 0.9), (7, 0.5), (7, 0.5), (7, 0.5)])
+    *_, last = run(model, budget=Budget(2, UNHURRIED))
     assert MASK not in last[0]
     assert EXPAND not in last[0]
 
 
 def test_when_the_time_is_up_the_draft_is_completed_and_no_pass_follows() -> None:
     """A pass takes ten milliseconds, so that a fourth one would end behind 35."""
-    denoiser = Scripted([(7, 0.3), (8, 0.5), (9, 0.4), (6, 0.2), (5, 0.1)])
-    budget = Budget(99, 35, clock=lambda: 0.010 * len(denoiser.seen))
-    *_, last = run(denoiser, budget=budget)
+    model = Scripted([(7, 0.3), (8, 0.5), (9, 0.4), (6, 0.2), (5, 0.1)])
+    budget = Budget(99, 35, clock=lambda: 0.010 * len(model.seen))
+    *_, last = run(model, budget=budget)
     assert last == [[7, 8, 9, 6, 5]]
-    assert len(denoiser.seen) == 3
+    assert len(model.seen) == 3
     assert budget.milliseconds == pytest.approx(30)
 
 
 def test_drafts_are_made_one_at_a_time_and_closing_ends_them() -> None:
-    denoiser = Scripted([(7, 0.3), (8, 0.5), (9, 0.4)])
-    drafts = run(denoiser)
-    assert not denoiser.seen
+    model = Scripted([(7, 0.3), (8, 0.5), (9, 0.4)])
+    drafts = run(model)
+    assert not model.seen
     next(drafts)
-    assert len(denoiser.seen) == 1
+    assert len(model.seen) == 1
     drafts.close()  # type: ignore[attr-defined]
     assert list(drafts) == []
-    assert len(denoiser.seen) == 1
+    assert len(model.seen) == 1

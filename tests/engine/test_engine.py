@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from msgspec.structs import replace
 from tiny_model import SOURCE, tiny_checkpoint, tiny_model, tiny_tokenizer
 
-from dllm_lsp.engine.adapters.streams import StreamsContext, StreamsDenoiser, StreamsInfilling
+from dllm_lsp.engine.adapters.streams import StreamsContext, StreamsInfilling
 from dllm_lsp.engine.engine import Engine
 from dllm_lsp.engine.loading import infilling
 from dllm_lsp.infill.hole import Hole
@@ -143,9 +143,9 @@ def test_the_model_is_asked_as_it_was_trained() -> None:
     streams = Streams(model.stream(60), model.stream(60))
     model.encode(torch.tensor([begin, *tokenizer.encode(HOLE.before)]), BEFORE, streams.before)
     model.encode(torch.tensor([begin, *reversed(tokenizer.encode(HOLE.after))]), AFTER, streams.after)
-    canvas = torch.full((1, model.config.reach), tokenizer.mask)
-    lengths = torch.tensor([model.config.reach])
-    [logits] = model.denoise(canvas, lengths, model.assemble([streams], model.config.reach))
+    canvas = torch.full((model.config.reach,), tokenizer.mask)
+    with model.surroundings(streams, len(canvas)) as around:
+        [logits] = model.denoise([canvas], [around])
     logits[:, [*tokenizer.never_written, *range(tokenizer.size, logits.shape[-1])]] = -math.inf
     expected = logits.softmax(-1).amax(-1)[: len(first.pieces)]
     assert [piece.probability for piece in first.pieces] == pytest.approx(expected.tolist(), rel=1e-3)
@@ -246,10 +246,11 @@ def test_ids_without_text_are_never_written() -> None:
 class Silent(StreamsModel):
     """Is sure that the hole is empty."""
 
-    def denoise(self, canvas: torch.Tensor, lengths: torch.Tensor, around: Surroundings) -> torch.Tensor:
-        logits = super().denoise(canvas, lengths, around)
-        logits[..., Tokenizer.delete] = 1000
-        return logits
+    def denoise(self, canvases: Sequence[torch.Tensor], around: Sequence[Surroundings]) -> list[torch.Tensor]:
+        found = super().denoise(canvases, around)
+        for logits in found:
+            logits[:, Tokenizer.delete] = 1000
+        return found
 
 
 @pytest.mark.parametrize("effort", EFFORTS)
@@ -267,23 +268,34 @@ class Single(StreamsModel):
         super().__init__(config)
         self.wanted = wanted
 
-    def denoise(self, canvas: torch.Tensor, lengths: torch.Tensor, around: Surroundings) -> torch.Tensor:
-        logits = torch.zeros(*canvas.shape, self.config.transformer.vocabulary)
-        logits[..., self.wanted] = 50.0
-        return logits
+    def denoise(self, canvases: Sequence[torch.Tensor], around: Sequence[Surroundings]) -> list[torch.Tensor]:
+        found = [torch.zeros(len(canvas), self.config.transformer.vocabulary) for canvas in canvases]
+        for logits in found:
+            logits[:, self.wanted] = 50.0
+        return found
 
 
 class Greedy(StreamsInfilling):
-    """Has no memory for more than so many rows at once."""
+    """Has no memory for more than so many canvases at once."""
 
     def __init__(self, most: int, error: Exception) -> None:
         super().__init__(tiny_model(), tiny_tokenizer())
         self.most, self.error = most, error
+        self.asked: list[int] = []
 
-    def denoiser(self, contexts: Sequence[StreamsContext], canvas: int) -> StreamsDenoiser:
-        if len(contexts) > self.most:
+    def denoise(self, canvases: Sequence[torch.Tensor], around: Sequence[Surroundings]) -> list[torch.Tensor]:
+        self.asked.append(len(canvases))
+        if len(canvases) > self.most:
             raise self.error
-        return super().denoiser(contexts, canvas)
+        return super().denoise(canvases, around)
+
+
+class Guessing(Greedy):
+    """And cannot say where a text ends."""
+
+    def __init__(self, most: int, error: Exception) -> None:
+        super().__init__(most, error)
+        self.tokens = self.tokens.fixed
 
 
 NO_MEMORY = [
@@ -295,8 +307,12 @@ NO_MEMORY = [
 
 @pytest.mark.parametrize("error", NO_MEMORY)
 def test_where_memory_is_short_fewer_candidates_are_tried(error: Exception) -> None:
-    engine = Engine(Greedy(1, error), tiny_tokenizer(), "tiny", CPU)
-    assert fill(HOLE, PATIENT, engine=engine).pieces
+    """The lengths 1, 2, 4, 6 and 8 at once, then four at a time, then one."""
+    for most, expected in ((16, [5]), (4, [5, 4, 1]), (1, [5, 4, 1, 1, 1, 1, 1])):
+        model = Guessing(most, error)
+        assert fill(HOLE, PATIENT, engine=Engine(model, tiny_tokenizer(), "tiny", CPU)).pieces
+        assert model.asked[: len(expected)] == expected
+        assert max(model.asked[2:]) <= most
 
 
 @pytest.mark.parametrize("error", NO_MEMORY)

@@ -1,14 +1,15 @@
 import math
+from collections.abc import Sequence
 
 import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from looping import denoise
 from tiny_model import SOURCE, tiny_tokenizer
 
 from dllm_lsp.engine.budget import Budget
 from dllm_lsp.engine.canvas import Canvas
-from dllm_lsp.engine.denoising import denoise
 from dllm_lsp.engine.healing import Stem
 from dllm_lsp.engine.model import CanvasTokens
 from dllm_lsp.engine.policies import POLICIES
@@ -23,20 +24,17 @@ typed = st.one_of(st.integers(0, len(SOURCE)).map(lambda end: SOURCE[:end]), st.
 
 
 def texts(stem: str, seed: int, policy: str, passes: int) -> list[str]:
-    """Return what random denoisers write on two canvases."""
+    """Return what random networks write on two canvases."""
     generator = torch.Generator().manual_seed(seed)
 
-    def denoiser(ids: torch.Tensor, lengths: torch.Tensor) -> torch.Tensor:
-        return 5 * torch.randn(*ids.shape, TOKENIZER.size, generator=generator)
+    def run(canvases: Sequence[torch.Tensor]) -> list[torch.Tensor]:
+        return [5 * torch.randn(len(canvas), TOKENIZER.size, generator=generator) for canvas in canvases]
 
     masks = Canvas.masked(TOKENS, [9, 12], CPU)
     budget = Budget(passes, math.inf)
     budget.begin()
-    *_, canvas = denoise(denoiser, masks, POLICIES[policy], budget, 12, stem=Stem(stem, TOKENIZER))
-    return [
-        TOKENIZER.decode(row[:length])
-        for row, length in zip(canvas.ids.tolist(), canvas.lengths, strict=True)
-    ]
+    *_, canvas = denoise(run, masks, POLICIES[policy], budget, 12, stem=Stem(stem, TOKENIZER))
+    return [TOKENIZER.decode(ids.tolist()) for ids in canvas.written]
 
 
 @settings(max_examples=60, deadline=None)

@@ -25,8 +25,9 @@ def logits(folder: Path, precision: str) -> torch.Tensor:
     model = load_model(folder, CPU, precision).model
     context = model.context("python")
     context.become([40, 41, 42], [43, 44])
-    with torch.no_grad():
-        return model.denoiser([context], 6)(torch.zeros(1, 6, dtype=torch.long), torch.tensor([6]))
+    with torch.no_grad(), model.surroundings(context, 6) as around:
+        [found] = model.denoise([torch.zeros(6, dtype=torch.long)], [around])
+    return found
 
 
 def test_int8_is_nearly_what_it_was(folder: Path) -> None:

@@ -1,13 +1,15 @@
 """Decoding against slow loops over lists, written down from what the papers and their code say."""
 
+from collections.abc import Sequence
+
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from looping import denoise
 from scripted import DELETE, DREAMON, EXPAND, MASK, VOCABULARY
 
 from dllm_lsp.engine.budget import Budget
 from dllm_lsp.engine.canvas import Canvas
-from dllm_lsp.engine.denoising import denoise
 from dllm_lsp.engine.policies import entropy_bound, sequential
 
 UNHURRIED = float("inf")
@@ -26,12 +28,10 @@ class Oracle:
         sums = torch.stack([self._table[token, place] for place, token in enumerate(canvas)]).sum(0)
         return torch.stack([sums * (place + 2) / 8 + self._table[0, place] for place in range(len(canvas))])
 
-    def __call__(self, ids: torch.Tensor, lengths: torch.Tensor) -> torch.Tensor:
-        padded = torch.full((*ids.shape, VOCABULARY), 7.0)  # what it says of padding must not matter
-        for row, (canvas, length) in enumerate(zip(ids.tolist(), lengths.tolist(), strict=True)):
-            if length:
-                padded[row, :length] = self.logits(canvas[:length])
-        return padded
+    def __call__(self, canvases: Sequence[torch.Tensor]) -> list[torch.Tensor]:
+        return [
+            self.logits(canvas.tolist()) if len(canvas) else torch.empty(0, VOCABULARY) for canvas in canvases
+        ]
 
 
 def dreamon(oracle: Oracle, length: int, longest: int) -> list[list[int]]:
@@ -91,12 +91,13 @@ def test_dreamon_is_decoded_as_its_authors_do(seed: int, length: int, fondness: 
 def test_deletes_and_expands_in_turn_come_to_an_end() -> None:
     """Everything but the first mask is deleted whenever there is more than that, and else it is expanded."""
 
-    def oracle(ids: torch.Tensor, lengths: torch.Tensor) -> torch.Tensor:
-        logits = torch.zeros(*ids.shape, VOCABULARY)
-        logits[:, 0, 7] = 1.0
-        logits[:, :1, EXPAND] = 9.0
-        logits[:, 1:, DELETE] = 99.0
-        return logits
+    def oracle(canvases: Sequence[torch.Tensor]) -> list[torch.Tensor]:
+        found = [torch.zeros(len(canvas), VOCABULARY) for canvas in canvases]
+        for logits in found:
+            logits[0, 7] = 1.0
+            logits[:1, EXPAND] = 9.0
+            logits[1:, DELETE] = 99.0
+        return found
 
     masks = Canvas.masked(DREAMON, [3, 1], torch.device("cpu"))
     steps = list(denoise(oracle, masks, sequential, Budget(999, UNHURRIED), 8))

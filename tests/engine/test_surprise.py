@@ -21,7 +21,7 @@ def one_by_one(ids: list[int], role: int, begin: int) -> list[float]:
                 network.encode(seen[:-1], role, stream)
             else:
                 network.encode(seen, role, stream)
-            last = network.read_on([stream], seen[None, -1:] if not count else seen[None, -2:])[0, -1]
+            last = network.read_on(stream, seen[-2:])[-1]
         else:
             last = network.transformer.logits(network.encode(seen, role, stream)[-1]).log_softmax(-1)
         found.append(-float(last[token]))

@@ -16,8 +16,21 @@ from fake_editor import Editor, engines
 
 from dllm_lsp.infill.hole import Hole
 from dllm_lsp.infill.limits import Limits
-from dllm_lsp.wire.channel import connect
-from dllm_lsp.wire.messages import MAX_FRAME_BYTES, Drafted, Infill, Ping, Pong, Status, frame
+from dllm_lsp.wire.channel import Channel, connect
+from dllm_lsp.wire.messages import (
+    MAX_FRAME_BYTES,
+    Cancel,
+    Drafted,
+    Dropped,
+    Failure,
+    Filled,
+    Infill,
+    Ping,
+    Pong,
+    Status,
+    ToClient,
+    frame,
+)
 
 HOLE = Hole(before="abc", after="", language="python")
 
@@ -118,6 +131,58 @@ async def test_pings_are_answered_only_while_the_engine_moves(editor: Editor, so
         async with asyncio.timeout(0.5):
             await channel.receive()
     channel.close()
+
+
+def ask(channel: Channel[ToClient], number: int, document: str, passes: int) -> None:
+    limits = Limits(passes=passes)
+    channel.send(Infill(id=number, document=document, method="m", hole=HOLE, limits=limits, drafts=True))
+
+
+async def heard(channel: Channel[ToClient], last: type) -> list[ToClient]:
+    """Return what a client hears, up to a message of that type."""
+    messages: list[ToClient] = []
+    async with asyncio.timeout(20):
+        while not messages or not isinstance(messages[-1], last):
+            messages.append(await channel.receive())
+    return messages
+
+
+def companies(messages: list[ToClient], number: int) -> list[str]:
+    """Return which documents each step of a request was made with."""
+    drafts = [message.draft for message in messages if isinstance(message, Drafted) and message.id == number]
+    assert [draft.step for draft in drafts] == list(range(1, len(drafts) + 1)), "every step is told once"
+    return [draft.pieces[0].text or "" for draft in drafts]
+
+
+async def test_clients_share_steps_and_what_fails_or_is_dropped_leaves_the_others_alone(
+    editor: Editor, socket_path: Path
+):
+    one, other = [await connect(socket_path) for _ in range(2)]
+    ask(one, 1, "together, long", 150)
+    ask(other, 1, "together, endless", 10**9)
+    first = await heard(one, Drafted)
+    await heard(other, Drafted)
+    ask(other, 2, "together, short", 10)
+    assert (await heard(other, Filled))[-1].id == 2
+    ask(other, 3, "together, fails later", 10)
+    ask(other, 4, "error at once", 10)
+    failures = {(await heard(other, Failure))[-1] for _ in range(2)}
+    assert failures == {
+        Failure(3, "this hole cannot be filled any further"),
+        Failure(4, "this hole cannot be filled"),
+    }
+    other.send(Cancel(1))
+    assert (await heard(other, Dropped))[-1] == Dropped(1, "cancelled")
+    messages = [*first, *await heard(one, Filled)]
+    assert messages[-1].infilled.steps == 150
+    steps = companies(messages, 1)
+    assert len(steps) == 150
+    assert sum(step == "together, endless\ntogether, long\ntogether, short" for step in steps) == 10
+    assert sum("together, fails later" in step for step in steps) == 1
+    assert not any("error at once" in step for step in steps)
+    assert steps[-1] == "together, long"
+    one.close()
+    other.close()
 
 
 async def test_only_the_user_can_open_the_socket(socket_path: Path):

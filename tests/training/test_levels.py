@@ -21,7 +21,8 @@ def one_by_one(batch: Batch) -> dict[int, float]:
         for role, ids in ((BEFORE, batch.before), (AFTER, batch.after)):
             MODEL.encode(ids[row, : seen[role]], role, sides[role])
         canvas, targets = (x[row, column, :size] for x in (batch.canvas, batch.targets))
-        [likelihood] = MODEL.denoise(canvas[None], torch.tensor([size]), MODEL.assemble([sides], size))
+        with MODEL.surroundings(sides, size) as around:
+            [likelihood] = MODEL.denoise([canvas], [around])
         written = [i for i in range(size) if targets[i] != Tokenizer.delete]
         masked = [i for i in written if canvas[i] == Tokenizer.mask]
         if masked:

@@ -39,8 +39,8 @@ def canvas_loss(batch: Batch) -> torch.Tensor:
         stores = Streams(MODEL.stream(60), MODEL.stream(60))
         for role, ids in ((BEFORE, batch.before), (AFTER, batch.after)):
             MODEL.encode(ids[row, : seen[role]], role, stores[role])
-        canvas = batch.canvas[row, column, None, :size]
-        [logits] = MODEL.denoise(canvas, torch.tensor([size]), MODEL.assemble([stores], size))
+        with MODEL.surroundings(stores, size) as around:
+            [logits] = MODEL.denoise([batch.canvas[row, column, :size]], [around])
         targets, weights = batch.targets[row, column, :size], batch.weights[row, column, :size]
         total = (
             total + (cross_entropy(logits, targets, reduction="none", ignore_index=IGNORED) * weights).sum()

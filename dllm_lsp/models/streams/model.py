@@ -168,9 +168,8 @@ class StreamsModel(nn.Module):
                 after.copyable(AFTER),
                 *(snippet.copyable(BEFORE, self.config.before) for snippet in snippets),
             ]
-            yield Surroundings(
-                room.store, self.transformer.rotation(positions), before.last(), sources_of(copyable)
-            )
+            left = before.last().clone()  # the stream may be written over while the block lasts
+            yield Surroundings(room.store, self.transformer.rotation(positions), left, sources_of(copyable))
 
     def _lay(self, store: KeyValues, stream: Stream, shift: int) -> None:
         """Put a stream at the end of a store, renumbered by `shift`."""

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 import torch
+from looping import denoise
 from safetensors.torch import load_file, save_file
 from tiny_checkpoints import (
     ORDINARY,
@@ -22,7 +23,6 @@ from torch import Tensor, nn
 
 from dllm_lsp.engine.budget import Budget
 from dllm_lsp.engine.canvas import Canvas
-from dllm_lsp.engine.denoising import denoise
 from dllm_lsp.engine.effort import Effort
 from dllm_lsp.engine.engine import Engine
 from dllm_lsp.engine.loading import load_model
@@ -144,8 +144,11 @@ def test_dreamon_deletes_and_expands_as_the_reference(seed: int, tmp_path: Path)
     context = model.context("python")
     context.become(tokenizer.encode(HOLE.before), tokenizer.encode(HOLE.after))
     masks = Canvas.masked(model.tokens, [8], CPU)
-    drafts = denoise(model.denoiser([context], 20), masks, sequential, Budget(200, math.inf), 20)
-    *_, canvas = drafts
+    with torch.inference_mode(), model.surroundings(context, 20) as around:
+        drafts = denoise(
+            lambda rows: model.denoise(rows, [around]), masks, sequential, Budget(200, math.inf), 20
+        )
+        *_, canvas = drafts
     assert tokenizer.decode(canvas.ids[0].tolist()) == text
     assert happened == {"delete", "expand"}
 

@@ -90,9 +90,9 @@ def test_the_bundled_architecture_computes_in_bfloat16() -> None:
         before, after = model.stream(20), model.stream(20)
         model.encode(torch.arange(40, 50), BEFORE, before)
         model.encode(torch.arange(60, 70), AFTER, after)
-        contexts = [Streams(before, after)] * 2
-        canvases, lengths = torch.arange(80, 92).view(2, 6), torch.tensor([6, 6])
-        found.append(model.denoise(canvases, lengths, model.assemble(contexts, 6)).exp())
+        streams, canvases = Streams(before, after), torch.arange(80, 92).view(2, 6)
+        with model.surroundings(streams, 6) as first, model.surroundings(streams, 6) as second:
+            found.append(torch.stack(model.denoise(list(canvases), [first, second])).exp())
     whole, half = found
     assert half.dtype == torch.float32
     assert float((half - whole).norm() / whole.norm()) < 0.05

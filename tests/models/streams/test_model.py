@@ -2,6 +2,7 @@
 
 import copy
 from collections.abc import Iterator, Sequence
+from contextlib import ExitStack
 
 import pytest
 import torch
@@ -71,8 +72,9 @@ def cached_logits(
     pieces: int = 1,
     snippets: Sequence[list[int]] = (),
 ) -> torch.Tensor:
-    around = model.assemble([encoded(model, before, after, pieces, snippets)], len(canvas))
-    return model.denoise(canvas[None], torch.tensor([len(canvas)]), around)[0]
+    with model.surroundings(encoded(model, before, after, pieces, snippets), len(canvas)) as around:
+        [found] = model.denoise([canvas], [around])
+    return found
 
 
 def encoded(
@@ -160,31 +162,50 @@ def test_the_canvas_sees_the_streams_and_itself(model: StreamsModel) -> None:
 
 
 @torch.no_grad()
-def test_rows_of_a_batch_are_as_if_each_were_alone(model: StreamsModel) -> None:
-    """Contexts and canvases of different lengths, one context serving two rows."""
+def test_canvases_of_a_pass_are_as_if_each_were_alone(model: StreamsModel) -> None:
+    """Contexts and canvases of different lengths, one context serving two canvases."""
     contexts = [([5, 9, 10, 11], [5]), ([5], [5, 8, 7]), ([5, 12], [5, 6, 6, 6, 6])]
     places, lengths = [0, 1, 2, 1], [5, 3, 1, 4]
     streams = [encoded(model, *context) for context in contexts]
-    canvases = torch.randint(0, 50, (len(places), CANVAS_SIZE))
-    around = model.assemble([streams[place] for place in places], CANVAS_SIZE + 2)
-    for _ in range(2):  # the second pass finds the first one's canvas
-        logits = model.denoise(canvases, torch.tensor(lengths), around)
-        for row, (place, length) in enumerate(zip(places, lengths, strict=True)):
-            alone = cached_logits(model, *contexts[place], canvases[row, :length])
-            torch.testing.assert_close(logits[row, :length], alone, rtol=1e-4, atol=1e-4)
-        canvases = canvases.flip(1)
+    canvases = list(torch.randint(0, 50, (len(places), CANVAS_SIZE)))
+    with ExitStack() as stack:
+        around = [
+            stack.enter_context(model.surroundings(streams[place], CANVAS_SIZE + 2)) for place in places
+        ]
+        for _ in range(2):  # the second pass finds the first one's canvas
+            shown = [canvas[:length] for canvas, length in zip(canvases, lengths, strict=True)]
+            found = model.denoise(shown, around)
+            for logits, place, canvas in zip(found, places, shown, strict=True):
+                alone = cached_logits(model, *contexts[place], canvas)
+                torch.testing.assert_close(logits, alone, rtol=1e-4, atol=1e-4)
+            canvases = [canvas.flip(0) for canvas in canvases]
+            lengths = lengths[::-1]
+
+
+@torch.no_grad()
+def test_surroundings_stay_as_they_are_when_the_streams_go_on(model: StreamsModel) -> None:
+    canvas = torch.randint(0, 50, (CANVAS_SIZE,))
+    streams = encoded(model, [5, 9, 10, 11], [5, 8, 7, 6], snippets=SNIPPETS)
+    with model.surroundings(streams, CANVAS_SIZE) as around:
+        [expected] = model.denoise([canvas], [around])
+        for role, stream in ((BEFORE, streams.before), (AFTER, streams.after)):
+            stream.cache.truncate(1)
+            model.encode(torch.tensor([20, 21, 22, 23, 24]), role, stream)
+        [found] = model.denoise([canvas], [around])
+    torch.testing.assert_close(found, expected)
 
 
 @torch.no_grad()
 def test_reading_on_is_encoding_on(model: StreamsModel) -> None:
-    contexts, more = [[5, 9, 10], [5, 7, 8, 9, 9]], torch.randint(6, 50, (2, 4))
-    streams = [encoded(model, before, [5]).before for before in contexts]
-    last = torch.tensor([[before[-1]] for before in contexts])
-    read = model.read_on(streams, torch.cat([last, more], dim=1))
-    for before, tokens, following in zip(contexts, more, read, strict=True):
+    for before, count in (([5, 9, 10], 4), ([5, 7, 8, 9, 9], 6), ([5], 1)):
+        tokens = torch.randint(6, 50, (count,))
+        stream = encoded(model, before, [5]).before
+        kept = stream.cache.keys.clone()
+        read = model.read_on(stream, torch.cat([torch.tensor(before[-1:]), tokens]))
         expected = model.log_likelihoods(torch.cat([torch.tensor(before), tokens]), BEFORE)
-        found = following[:-1].gather(-1, tokens[:, None])[:, 0]
+        found = read[:-1].gather(-1, tokens[:, None])[:, 0]
         torch.testing.assert_close(found, expected[len(before) - 1 :], rtol=1e-4, atol=1e-4)
+        assert torch.equal(stream.cache.keys, kept), "it stays as it is"
 
 
 @torch.no_grad()
@@ -199,7 +220,7 @@ def test_what_can_be_copied_is_likely_when_the_gate_is_open(model: StreamsModel)
 def test_what_was_left_in_a_store_makes_no_difference() -> None:
     model = copy.deepcopy(tiny_model())
     random = torch.Generator().manual_seed(3)
-    canvas, lengths = torch.zeros(2, 5, dtype=torch.long), torch.tensor([5, 3])
+    canvases = [torch.zeros(5, dtype=torch.long), torch.zeros(3, dtype=torch.long)]
 
     def contexts(*sizes: int) -> list[Streams]:
         found = []
@@ -210,15 +231,18 @@ def test_what_was_left_in_a_store_makes_no_difference() -> None:
             found.append(Streams(before, after))
         return found
 
+    def denoised(streams: list[Streams]) -> tuple[list[torch.Tensor], set[int]]:
+        """Return the log-probabilities, and which stores they took."""
+        with ExitStack() as stack:
+            around = [stack.enter_context(model.surroundings(each, 5)) for each in streams]
+            return model.denoise(canvases, around), {id(at.store) for at in around}
+
     with torch.no_grad():
         long, short = contexts(40, 38), contexts(20, 3)
-        expected = model.denoise(canvas, lengths, model.assemble(short, 5))
-        used = model.assemble(long, 5)
-        model.denoise(canvas, lengths, used)
-        model.give_back(used)
-        again = model.assemble(short, 5)
-        assert again.store is used.store
-        found = model.denoise(canvas, lengths, again)
-    torch.testing.assert_close(found[0], expected[0])
-    torch.testing.assert_close(found[1, :3], expected[1, :3])
-    assert model.assemble(short, 5).store is not again.store, "two would write into each other's keys"
+        expected, fresh = denoised(short)
+        _, used = denoised(long)
+        found, again = denoised(short)
+    assert fresh == used == again
+    assert len(again) == 2, "two would write into each other's keys"
+    for ours, theirs in zip(found, expected, strict=True):
+        torch.testing.assert_close(ours, theirs)
