@@ -31,7 +31,7 @@ class Engine:
     """A model, its tokenizer, and what is cached of the documents it serves; used by one thread at a time."""
 
     def __init__(
-        self, model: Model[Any, Any], tokenizer: TextTokenizer, name: str, device: torch.device
+        self, model: Model[Any, Any, Any], tokenizer: TextTokenizer, name: str, device: torch.device
     ) -> None:
         self._model, self._tokenizer, self._device = model, tokenizer, device
         self._cache = ContextCache(model.context)
@@ -60,7 +60,7 @@ class Engine:
 
     def tokens(self, text: str, before: str = "") -> int:
         """Return how many tokens of a canvas a text takes, the stem of the code before it included."""
-        _, stem = self._tokenizer.healed(before)
+        stem = self._model.read(Hole(before, "", "")).stem
         return len(self._tokenizer.encode(stem + text))
 
     @torch.inference_mode()
@@ -72,15 +72,7 @@ class Engine:
         """
         effort = effort or EFFORTS[limits.effort]
         budget = Budget(min(limits.passes, effort.passes), limits.milliseconds)
-        before, stem = self._tokenizer.healed(hole.before)
-        asked = Asked(
-            before=_near_end(before, self._model.before),
-            after=_near_end(self._tokenizer.encode(hole.after)[::-1], self._model.after)[::-1],
-            snippets=[self._tokenizer.encode(text) for text in hole.snippets[: self.snippets]],
-            stem=stem,
-            limits=limits,
-            effort=effort,
-        )
+        asked = Asked(self._model.read(hole), limits, effort)
         served = Served(self._model, self._tokenizer, self._device, self.calibration, self._cache.clear)
         return Request(served, self._cache.of(document, hole.language), asked, budget)
 
@@ -122,15 +114,6 @@ class Engine:
             raise request.error
         assert request.infilled is not None, "a request ends with one or the other"
         return request.infilled
-
-
-def _near_end(ids: list[int], limit: int) -> list[int]:
-    """Drop tokens from the far end, half of the limit at a time, so that the cut stays while a user types."""
-    excess = len(ids) - limit
-    if excess <= 0:
-        return ids
-    quantum = max(1, limit // 2)
-    return ids[-(-excess // quantum) * quantum :]
 
 
 def _device(name: str) -> torch.device:

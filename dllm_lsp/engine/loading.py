@@ -22,7 +22,7 @@ from dllm_lsp.models.streams.model import StreamsModel
 class Loaded(NamedTuple):
     """A model as the engine sees it, its tokenizer, and the precision that it runs in."""
 
-    model: Model[Any, Any]
+    model: Model[Any, Any, Any]
     tokenizer: TextTokenizer
     precision: str
 
@@ -48,7 +48,7 @@ def load_model(folder: Path, device: torch.device, precision: str = "auto") -> L
     return Loaded(*infilling(checkpoint), chosen)
 
 
-def infilling(checkpoint: Checkpoint) -> tuple[Model[Any, Any], TextTokenizer]:
+def infilling(checkpoint: Checkpoint) -> tuple[Model[Any, Any, Any], TextTokenizer]:
     """Return the checkpoint's network as the engine sees it, and its tokenizer."""
     network, tokenizer = checkpoint
     if isinstance(network, Bidirectional):

@@ -11,6 +11,8 @@ from typing import NamedTuple, Protocol, TypeVar
 
 from torch import Tensor
 
+from dllm_lsp.infill.hole import Hole
+
 
 class CanvasTokens(NamedTuple):
     """The ids that mean something to a canvas; None for one that the model was not trained with.
@@ -41,23 +43,22 @@ class Context(Protocol):
         """The memory it takes."""
         ...
 
-    def become(self, before: list[int], after: list[int]) -> int:
-        """Hold the code on both sides of a hole, in reading order; return how many tokens were encoded for it."""
-        ...
 
-    def relate(self, snippets: Sequence[list[int]], has_time: Callable[[], bool]) -> int:
-        """Hold related code from elsewhere, the best first; return how many tokens were encoded for it.
+class Stemmed(Protocol):
+    """A hole in a model's tokens."""
 
-        What the model has no use for is left out, and what is not encoded once there is no time.
-        """
+    @property
+    def stem(self) -> str:
+        """The text that the canvas begins with: the end of the code before the hole, written anew."""
         ...
 
 
 _Context = TypeVar("_Context", bound=Context)
+_Tokens = TypeVar("_Tokens", bound=Stemmed)
 _Around = TypeVar("_Around")
 
 
-class Model(Protocol[_Context, _Around]):
+class Model(Protocol[_Context, _Tokens, _Around]):
     """A network with its special tokens and limits, in tokens: context on each side and the largest canvas.
 
     It reads up to `snippets` related snippets. One that `is_small` gains nothing from a second thread, and loses much
@@ -73,6 +74,17 @@ class Model(Protocol[_Context, _Around]):
 
     def context(self, language: str) -> _Context:
         """Return the empty context of a document in a language, by its LSP id."""
+        ...
+
+    def read(self, hole: Hole) -> _Tokens:
+        """Return the tokens of a hole, and of what is around it as much as the model reads."""
+        ...
+
+    def encode(self, context: _Context, tokens: _Tokens, has_time: Callable[[], bool]) -> int:
+        """Bring a context to a hole; return how many tokens were encoded for it.
+
+        Snippets that are not encoded once there is no time are left out.
+        """
         ...
 
     def surroundings(self, context: _Context, canvas: int) -> AbstractContextManager[_Around]:

@@ -16,7 +16,7 @@ from dllm_lsp.engine.effort import Effort
 from dllm_lsp.engine.enough import is_enough
 from dllm_lsp.engine.healing import Stem
 from dllm_lsp.engine.length import lengths_within, merit, promise
-from dllm_lsp.engine.model import Context, Model
+from dllm_lsp.engine.model import Context, Model, Stemmed
 from dllm_lsp.infill.calibration import Calibration
 from dllm_lsp.infill.limits import Limits
 from dllm_lsp.infill.pieces import Draft, Infilled, Piece
@@ -30,12 +30,9 @@ BATCHES = (16, 4, 1)
 
 
 class Asked(NamedTuple):
-    """What is asked for: the tokens around the hole, snippets, the `stem` that the canvas begins with, and limits."""
+    """What is asked for: a hole in the model's tokens, and what that may cost."""
 
-    before: list[int]
-    after: list[int]
-    snippets: Sequence[list[int]]
-    stem: str
+    tokens: Stemmed
     limits: Limits
     effort: Effort
 
@@ -46,7 +43,7 @@ class Served(NamedTuple):
     `relieve` gives memory back that can be missed.
     """
 
-    model: Model[Any, Any]
+    model: Model[Any, Any, Any]
     tokenizer: TextTokenizer
     device: torch.device
     calibration: Calibration | None
@@ -71,7 +68,8 @@ class Request:
         self._served, self._context, self._asked, self._budget = served, context, asked, budget
         limits = asked.limits
         self._longest = min(limits.tokens, served.model.canvas)
-        self._stem = Stem(asked.stem, served.tokenizer) if asked.stem else None
+        stem = asked.tokens.stem
+        self._stem = Stem(stem, served.tokenizer) if stem else None
         self._batches = iter(BATCHES)
         self._work = _nothing()
         self._steps = 0
@@ -171,10 +169,9 @@ class Request:
 
     def _encode(self) -> int:
         """Bring the context to this hole, since others may have used it; return how many tokens were encoded."""
-        asked, budget = self._asked, self._budget
-        encoded = self._context.become(asked.before, asked.after)
-        share = SNIPPETS_SHARE * asked.limits.milliseconds
-        return encoded + self._context.relate(asked.snippets, lambda: budget.milliseconds < share)
+        share = SNIPPETS_SHARE * self._asked.limits.milliseconds
+        budget, tokens = self._budget, self._asked.tokens
+        return self._served.model.encode(self._context, tokens, lambda: budget.milliseconds < share)
 
     def _lay(self, stack: ExitStack, lengths: Sequence[int]) -> list[Any]:
         """Return surroundings for canvases of up to so many tokens, which end with the stack."""
@@ -186,7 +183,7 @@ class Request:
         """Take the first canvas as the draft, without the stem, which stands in the document already."""
         first = canvas.row(0)
         [ids], [probabilities] = first.ids.tolist(), first.probability.tolist()
-        pieces, left = list[Piece](), len(self._asked.stem)
+        pieces, left = list[Piece](), len(self._asked.tokens.stem)
         for i, text, probability in zip(ids, self._served.tokenizer.pieces(ids), probabilities, strict=True):
             if i == canvas.tokens.mask:
                 pieces.append(Piece(None, probability))

@@ -15,7 +15,7 @@ from dllm_lsp.engine.model import Model
 class Opened:
     """Surroundings of a model, one for each context, for canvases of up to `canvas` tokens."""
 
-    def __init__(self, model: Model[Any, Any], contexts: Iterable[Any], canvas: int) -> None:
+    def __init__(self, model: Model[Any, Any, Any], contexts: Iterable[Any], canvas: int) -> None:
         self._model, self._stack = model, ExitStack()
         self._around = [
             self._stack.enter_context(model.surroundings(context, canvas)) for context in contexts

@@ -16,6 +16,8 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from dllm_lsp.engine.model import CanvasTokens
+from dllm_lsp.engine.tokens import Tokens, Window
+from dllm_lsp.infill.hole import Hole
 from dllm_lsp.models.checkpoints.families import Family
 from dllm_lsp.models.checkpoints.full import Bidirectional
 from dllm_lsp.models.checkpoints.tokenizer import TextTokenizer
@@ -70,10 +72,6 @@ class BidirectionalContext:
         """Hold the code on both sides of a hole, in reading order; return how many tokens the first pass encodes."""
         self.sides = Sides([*self._begin, *before], [*after, *self._end])
         return sum(map(len, self.sides))
-
-    def relate(self, snippets: Sequence[list[int]], has_time: Callable[[], bool]) -> int:
-        """Leave snippets out, which these models were not trained to read."""
-        return 0
 
 
 class BidirectionalSurroundings:
@@ -179,7 +177,7 @@ class BidirectionalInfilling:
     is_small = False
 
     def __init__(self, model: Bidirectional, tokenizer: TextTokenizer, refresh: Refresh = REFRESH) -> None:
-        self._model, self._refresh = model, refresh
+        self._model, self._tokenizer, self._refresh = model, tokenizer, refresh
         self._pool = Pool(model.transformer)
         family = model.family
         silent = tokenizer.silent(family.transformer.vocabulary)
@@ -198,6 +196,14 @@ class BidirectionalInfilling:
     def context(self, language: str) -> BidirectionalContext:
         """Return the empty context of a document; these models are not told its language."""
         return BidirectionalContext(self._model.family.begin, self._model.family.end)
+
+    def read(self, hole: Hole) -> Tokens:
+        """Return the tokens of a hole; see `model.Model`."""
+        return Window(self.before, self.after, self.snippets).read(hole, self._tokenizer)
+
+    def encode(self, context: BidirectionalContext, tokens: Tokens, has_time: Callable[[], bool]) -> int:
+        """Take the tokens; return how many the first pass encodes. These models read no snippets."""
+        return context.become(tokens.before, tokens.after)
 
     def surroundings(
         self, context: BidirectionalContext, canvas: int

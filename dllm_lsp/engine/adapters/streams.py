@@ -12,6 +12,8 @@ import torch
 from torch import Tensor
 
 from dllm_lsp.engine.model import CanvasTokens
+from dllm_lsp.engine.tokens import Tokens, Window
+from dllm_lsp.infill.hole import Hole
 from dllm_lsp.models.checkpoints.tokenizer import Tokenizer
 from dllm_lsp.models.streams.encoded import AFTER, BEFORE, Stream, Streams
 from dllm_lsp.models.streams.model import StreamsModel, Surroundings
@@ -80,7 +82,10 @@ class StreamsContext:
         return self._before.become(begin + before) + self._after.become(begin + after[::-1])
 
     def relate(self, snippets: Sequence[list[int]], has_time: Callable[[], bool]) -> int:
-        """Hold related snippets, those that are encoded already at no cost; see `model.Context`."""
+        """Hold related snippets, the best first, those that are encoded already at no cost.
+
+        What the model does not read is left out, and what is not encoded once there is no time.
+        """
         limits, known = self._network.config, self._snippets
         wanted = [(self._begin, *ids[: limits.snippet_tokens - 1]) for ids in snippets[: limits.snippets]]
         self._snippets = {ids: known[ids] for ids in wanted if ids in known}
@@ -116,6 +121,14 @@ class StreamsInfilling:
     def context(self, language: str) -> StreamsContext:
         """Return the empty context of a document in a language, by its LSP id."""
         return StreamsContext(self._network, self._tokenizer.begin(language))
+
+    def read(self, hole: Hole) -> Tokens:
+        """Return the tokens of a hole; see `model.Model`."""
+        return Window(self.before, self.after, self.snippets).read(hole, self._tokenizer)
+
+    def encode(self, context: StreamsContext, tokens: Tokens, has_time: Callable[[], bool]) -> int:
+        """Encode what is new around a hole; see `model.Model`."""
+        return context.become(tokens.before, tokens.after) + context.relate(tokens.snippets, has_time)
 
     def surroundings(self, context: StreamsContext, canvas: int) -> AbstractContextManager[Surroundings]:
         """Lay a context's streams side by side, with room for up to `canvas` tokens behind them."""
