@@ -15,7 +15,7 @@ class Stem:
     """The bytes that every canvas must begin with."""
 
     def __init__(self, text: str, tokenizer: TextTokenizer) -> None:
-        self._text = text.encode()
+        self._text = text.encode("utf-8", "replace")
         self._tokenizer = tokenizer
 
     def narrow(self, ids: Tensor, mask: int, logits: Tensor) -> Tensor:

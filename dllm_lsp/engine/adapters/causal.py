@@ -1,0 +1,204 @@
+"""An adapted causal base behind the engine's protocols: streams that it has read, and canvas rows that see all of them.
+
+The unchanged base reads the streams, so what is cached of them is exact, grows while a person types, and does not
+depend on the adapter. Canvas rows begin with the last known token. Row i proposes token i + 1; known tokens at the left
+end are read causally, as the base reads, and everything from the last of them on sees each other in both directions.
+Where every token stands, `models.adapted.geometry` says.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from typing import NamedTuple
+
+import torch
+from torch import Tensor
+
+from dllm_lsp.engine.model import CanvasTokens
+from dllm_lsp.engine.tokens import near_end
+from dllm_lsp.infill.hole import Hole
+from dllm_lsp.models.adapted.geometry import CANVAS, END, SNIPPETS, Kind, Stream, stream
+from dllm_lsp.models.adapted.healing import healed_start
+from dllm_lsp.models.adapted.network import Adapted
+from dllm_lsp.models.checkpoints.tokenizer import TextTokenizer
+from dllm_lsp.models.network.keyvalues import KeyValues
+from dllm_lsp.models.network.passes import Span, cached_pass, causal
+from dllm_lsp.models.network.pool import Pool
+from dllm_lsp.models.network.transformer import Rotation, Transformer
+
+MASK = 16
+"""Stands for the mask on canvases: a special token of the base that no text becomes and nothing writes."""
+
+FIT = 8
+"""Tokens of the code after a canvas that tell how well it fits."""
+
+
+class CausalTokens(NamedTuple):
+    """The streams around a hole, the code before it last, and the text that the canvas begins with."""
+
+    snippets: list[Stream]
+    below: Stream
+    rest: Stream
+    before: Stream
+    stem: str
+
+
+class Encoded:
+    """A stream as far as the base has read it: it grows at its end and is cut there."""
+
+    def __init__(self, network: Transformer, capacity: int) -> None:
+        self._network = network
+        self.ids: tuple[int, ...] = ()
+        self.cache = KeyValues(network, capacity)
+
+    def become(self, ids: tuple[int, ...], first: int) -> int:
+        """Read what `ids`, which stand at positions from `first` on, have beyond what both share; return how much."""
+        shared = next((i for i, (a, b) in enumerate(zip(self.ids, ids, strict=False)) if a != b), None)
+        shared = min(len(self.ids), len(ids)) if shared is None else shared
+        self.ids = ids[:shared]  # if reading fails, what is still said to be there is there
+        self.cache.truncate(shared)
+        if fresh := ids[shared:]:
+            device = self.cache.keys.device
+            positions = torch.arange(first + shared, first + len(ids), device=device)
+            x = self._network.embedding(torch.tensor(fresh, device=device))
+            span = Span.behind(self.cache, shared, len(fresh), causal(len(fresh), device))
+            cached_pass(self._network, x, self._network.rotation(positions), [span])
+            self.cache.length = len(ids)
+        self.ids = ids
+        return len(fresh)
+
+
+class CausalContext:
+    """The streams of a document. Of the code before the hole, all but the last token, which is a canvas row."""
+
+    def __init__(self, network: Transformer) -> None:
+        self._network = network
+        self._below, self._rest, self._before = (
+            Encoded(network, kind.positions) for kind in (Kind.BELOW, Kind.REST, Kind.BEFORE)
+        )
+        self._snippets: dict[Stream, Encoded] = {}
+        self.last, self.position = 0, 0
+        """The last known token, and where it stands."""
+
+    @property
+    def streams(self) -> list[Encoded]:
+        """All of them, the code before the hole last."""
+        return [*self._snippets.values(), self._below, self._rest, self._before]
+
+    @property
+    def bytes(self) -> int:
+        """The memory that they take."""
+        return sum(each.cache.bytes for each in self.streams)
+
+    def become(self, tokens: CausalTokens, has_time: Callable[[], bool]) -> int:
+        """Read the streams of a hole; return how many tokens were read. Snippets wait where there is no time."""
+        *known, self.last = tokens.before.ids
+        self.position = tokens.before.first + len(known)
+        read = self._before.become(tuple(known), tokens.before.first)
+        read += self._rest.become(tokens.rest.ids, tokens.rest.first)
+        read += self._below.become(tokens.below.ids, tokens.below.first)
+        self._snippets = {each: self._snippets[each] for each in tokens.snippets if each in self._snippets}
+        for each in tokens.snippets:
+            if each not in self._snippets and has_time():
+                encoded = Encoded(self._network, len(each.ids))
+                read += encoded.become(each.ids, each.first)
+                self._snippets[each] = encoded
+        return read
+
+
+class CausalSurroundings(NamedTuple):
+    """Streams side by side in a store, the last known token behind them, and the turns of rows from it on."""
+
+    store: KeyValues
+    last: Tensor
+    rotate: Rotation
+
+
+class CausalInfilling:
+    """An adapted base as the engine sees it; see `model.Model`."""
+
+    is_small = False
+
+    def __init__(
+        self, network: Adapted, tokenizer: TextTokenizer, snippets: int = 0, canvas: int = CANVAS
+    ) -> None:
+        """`snippets` and `canvas`: what the adapter was trained with."""
+        assert snippets <= SNIPPETS
+        self._network, self._tokenizer = network, tokenizer
+        self._device = network.mask.device
+        self._pool = Pool(network.base)
+        silent = tokenizer.silent(network.base.config.vocabulary)
+        self.tokens = CanvasTokens(
+            mask=MASK,
+            delete=END,
+            expand=None,
+            forbidden=tuple(i for i in silent if i != END),
+            waits=True,
+        )
+        self.before, self.after = Kind.BEFORE.room, Kind.REST.room + Kind.BELOW.room
+        self.snippets, self.canvas = snippets, canvas
+
+    def read(self, hole: Hole) -> CausalTokens:
+        """Return the streams around a hole. Each of them is tokenized alone."""
+        encode = self._tokenizer.encode
+        start = healed_start(hole.before, len(hole.before))
+        rest = hole.after.split("\n", 1)[0]
+        return CausalTokens(
+            [stream(Kind.SNIPPET, encode(text), n) for n, text in enumerate(hole.snippets[: self.snippets])],
+            stream(Kind.BELOW, encode(hole.after[len(rest) :])),
+            stream(Kind.REST, encode(rest)),
+            stream(Kind.BEFORE, near_end(encode(hole.before[:start]), Kind.BEFORE.room)),
+            hole.before[start:],
+        )
+
+    def context(self, language: str) -> CausalContext:
+        """Return the empty context of a document; the base is not told its language."""
+        return CausalContext(self._network.base)
+
+    def encode(self, context: CausalContext, tokens: CausalTokens, has_time: Callable[[], bool]) -> int:
+        """Read what is new around a hole; see `model.Model`."""
+        return context.become(tokens, has_time)
+
+    @contextmanager
+    def surroundings(self, context: CausalContext, canvas: int) -> Iterator[CausalSurroundings]:
+        """Lay a context's streams side by side, with room for up to `canvas` rows behind them."""
+        streams = [each.cache for each in context.streams]
+        with self._pool.lend(sum(each.length for each in streams) + canvas) as room:
+            for each in streams:
+                room.store.append(each.keys, each.values)
+            positions = context.position + torch.arange(canvas, device=self._device)
+            last = torch.tensor([context.last], device=self._device)
+            yield CausalSurroundings(room.store, last, self._network.base.rotation(positions))
+
+    def denoise(self, canvases: Sequence[Tensor], around: Sequence[CausalSurroundings]) -> list[Tensor]:
+        """Return the logits [n, vocabulary] of canvases [n]; see `model.Model`."""
+        counts = [len(canvas) for canvas in canvases]
+        rows = [torch.cat([at.last, canvas[:-1]]) for canvas, at in zip(canvases, around, strict=True)]
+        spans = [
+            Span.behind(at.store, at.store.length, n, _among(canvas))
+            for at, n, canvas in zip(around, counts, canvases, strict=True)
+        ]
+        rotate = Rotation.joined([at.rotate.first(n) for at, n in zip(around, counts, strict=True)])
+        ids, writer = torch.cat(rows), self._network.writer
+        x = self._network.mask.where((ids == MASK)[:, None], writer.embedding(ids))
+        hidden = cached_pass(writer, x, rotate, spans)
+        return list(writer.logits(hidden).split(counts))
+
+    def fit(self, context: CausalContext, canvas: Tensor) -> Tensor:
+        """Refuse: this model says itself where a text ends, and has but one candidate."""
+        raise NotImplementedError
+
+
+def _among(canvas: Tensor) -> Tensor | None:
+    """Return what the rows of a canvas [n] see of each other, for `Span`; None where all see all.
+
+    Row 0 is the last known token before the canvas, row i its token i - 1.
+    """
+    unknown = (canvas == MASK).nonzero()
+    known = int(unknown[0]) if len(unknown) else len(canvas) - 1
+    if known == 0:
+        return None
+    hidden = causal(len(canvas), canvas.device)
+    hidden[known:] = 0.0
+    return hidden

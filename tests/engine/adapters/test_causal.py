@@ -1,0 +1,182 @@
+"""The adapted base as the engine asks it, against transformers' networks and against what is read from nothing."""
+
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from opened import Opened
+from tiny_adapted import SHAPES, SOURCE, base, infilling, tokenizer
+
+from dllm_lsp.engine.adapters.causal import MASK, CausalContext, CausalInfilling
+from dllm_lsp.engine.engine import Engine
+from dllm_lsp.infill.hole import Hole
+from dllm_lsp.infill.limits import Limits
+from dllm_lsp.models.adapted.geometry import HEAD, SINK, Kind
+
+CPU = torch.device("cpu")
+MODEL = infilling()
+CANVAS = [MASK, MASK, 40, MASK]
+
+
+def context_of(model: CausalInfilling, hole: Hole) -> CausalContext:
+    context = model.context(hole.language)
+    model.encode(context, model.read(hole), lambda: True)
+    return context
+
+
+def logits(model: CausalInfilling, context: CausalContext, canvas: list[int]) -> torch.Tensor:
+    opened = Opened(model, [context], len(canvas))
+    [found] = opened([canvas])
+    opened.close()
+    return found
+
+
+@pytest.mark.parametrize("name", SHAPES)
+@torch.no_grad()
+def test_without_an_adapter_the_first_token_is_that_of_the_base(name: str) -> None:
+    """Nothing after the hole but the heads of streams, which the reference is made not to see."""
+    model, (_, reference) = infilling(name, size=0.0, snippets=0), base(name)
+    context = model.context("python")
+    text = tokenizer().encode(SOURCE)
+    context._before.become((SINK, Kind.BEFORE.mark, *text[:-1]), 700)
+    context.last, context.position = text[-1], 700 + HEAD + len(text) - 1
+    expected = reference(torch.tensor([[SINK, Kind.BEFORE.mark, *text]])).logits[0, -1]
+    torch.testing.assert_close(logits(model, context, [MASK])[0], expected, rtol=1e-4, atol=1e-4)
+
+
+@pytest.mark.parametrize("name", SHAPES)
+@torch.no_grad()
+def test_known_tokens_are_read_as_the_base_reads(name: str) -> None:
+    """Rows up to the last known token but one look back alone, so all are what the base says of a longer text."""
+    model, (_, reference) = infilling(name, size=0.0, snippets=0), base(name)
+    context = model.context("python")
+    text, written = tokenizer().encode(SOURCE), [40, 41, 42]
+    context._before.become((SINK, Kind.BEFORE.mark, *text[:-1]), 0)
+    context.last, context.position = text[-1], HEAD + len(text) - 1
+    whole = reference(torch.tensor([[SINK, Kind.BEFORE.mark, *text, *written]])).logits[0]
+    found = logits(model, context, [*written, MASK])
+    torch.testing.assert_close(found, whole[-4:], rtol=1e-4, atol=1e-4)
+
+
+@torch.no_grad()
+def test_a_masked_row_and_what_is_right_of_it_see_each_other() -> None:
+    context = context_of(MODEL, Hole("x = f(", ")\n", "python"))
+    one, other = logits(MODEL, context, CANVAS), logits(MODEL, context, [MASK, MASK, 41, MASK])
+    assert not torch.allclose(one[0], other[0])
+    known, changed = logits(MODEL, context, [40, 41, MASK, 42]), logits(MODEL, context, [40, 41, MASK, 43])
+    torch.testing.assert_close(known[:2], changed[:2], rtol=0, atol=1e-6)
+    torch.testing.assert_close(known[2:], changed[2:])  # the last cell's own row proposes nothing here
+
+
+@torch.no_grad()
+def test_only_canvas_rows_have_the_adapter() -> None:
+    """What is kept of a context serves every adapter."""
+    hole = Hole(SOURCE, "\nx = 1\n", "python")
+    plain, changed = (context_of(infilling(size=size), hole) for size in (0.0, 0.3))
+    for one, other in zip(plain.streams, changed.streams, strict=True):
+        torch.testing.assert_close(one.cache.keys, other.cache.keys, rtol=0, atol=0)
+    assert not torch.allclose(
+        logits(infilling(size=0.0), plain, CANVAS), logits(infilling(size=0.3), plain, CANVAS)
+    )
+
+
+@torch.no_grad()
+def test_every_stream_is_seen() -> None:
+    here = Hole("x = f(", ") + 1\ny = 2\n", "python", ("def f(x): ...",))
+    others = [
+        Hole("x = g(", ") + 1\ny = 2\n", "python", here.snippets),
+        Hole("x = f(", ") + 2\ny = 2\n", "python", here.snippets),
+        Hole("x = f(", ") + 1\ny = 3\n", "python", here.snippets),
+        Hole("x = f(", ") + 1\ny = 2\n", "python", ("def f(y): ...",)),
+        Hole("x = f(", ") + 1\ny = 2\n", "python"),
+    ]
+    found = logits(MODEL, context_of(MODEL, here), CANVAS)
+    assert not any(torch.allclose(found, logits(MODEL, context_of(MODEL, o), CANVAS)) for o in others)
+
+
+PIECES = st.sampled_from(["x", " = ", "read", "(", ")", "\n", "    ", "return", "\t", " ", "é", "1"])
+
+
+@st.composite
+def edits(draw: st.DrawFn) -> list[Hole]:
+    """What stands around the cursor after each of some edits and moves of it."""
+    text = SOURCE + "".join(draw(st.lists(PIECES, max_size=6)))
+    cursor = draw(st.integers(0, len(text)))
+    holes = []
+    for _ in range(draw(st.integers(1, 6))):
+        if draw(st.booleans()):
+            typed = draw(PIECES)
+            text, cursor = text[:cursor] + typed + text[cursor:], cursor + len(typed)
+        elif draw(st.booleans()):
+            cut = draw(st.integers(0, min(cursor, 8)))
+            text, cursor = text[: cursor - cut] + text[cursor:], cursor - cut
+        else:
+            cursor = draw(st.integers(0, len(text)))
+        snippets = draw(st.lists(st.sampled_from(["def f(): ...", "class A:\n    x = 1\n", ""]), max_size=2))
+        holes.append(Hole(text[:cursor], text[cursor:], "python", tuple(dict.fromkeys(snippets))))
+    return holes
+
+
+@settings(max_examples=40)
+@given(edits())
+@torch.no_grad()
+def test_after_any_edits_the_cached_context_is_as_good_as_a_fresh_one(holes: list[Hole]) -> None:
+    cached = MODEL.context("python")
+    for hole in holes:
+        MODEL.encode(cached, MODEL.read(hole), lambda: True)
+        fresh = logits(MODEL, context_of(MODEL, hole), CANVAS)
+        torch.testing.assert_close(logits(MODEL, cached, CANVAS), fresh, rtol=1e-4, atol=1e-4)
+
+
+@settings(max_examples=20)
+@given(edits(), st.data())
+@torch.no_grad()
+def test_canvases_of_one_pass_are_as_if_each_were_alone(holes: list[Hole], data: st.DataObject) -> None:
+    contexts = [context_of(MODEL, hole) for hole in holes]
+    ids = st.lists(st.sampled_from([MASK, 40, 41]), min_size=1, max_size=9)
+    canvases = [data.draw(ids) for _ in contexts]
+    together = Opened(MODEL, contexts, 9)(canvases)
+    for found, context, canvas in zip(together, contexts, canvases, strict=True):
+        torch.testing.assert_close(found, logits(MODEL, context, canvas), rtol=1e-4, atol=1e-4)
+
+
+def test_typing_reads_what_is_typed_and_nothing_else() -> None:
+    context, read = MODEL.context("python"), []
+    for typed in ("", "x", "x =", "x = re", "x = read", "x = read("):
+        tokens = MODEL.read(Hole(SOURCE + typed, ")\n" + SOURCE, "python"))
+        read.append(MODEL.encode(context, tokens, lambda: True))
+    assert read[0] > 100
+    assert sum(read[1:]) <= len(tokenizer().encode("x = read("))
+
+
+def test_without_time_only_snippets_are_held_that_are_read_already() -> None:
+    hole = Hole("x = 1\n", "\n", "python", ("def f(): ...",))
+    context = MODEL.context("python")
+    MODEL.encode(context, MODEL.read(hole), lambda: False)
+    assert len(context.streams) == 3
+    MODEL.encode(context, MODEL.read(hole), lambda: True)
+    assert len(context.streams) == 4
+    assert MODEL.encode(context, MODEL.read(hole), lambda: False) == 0
+    assert len(context.streams) == 4
+
+
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [
+        ("", ""),
+        (SOURCE * 40, SOURCE * 40),
+        ("x" * 9000, "y" * 9000),
+        ("\t# 😀é\u200d", "\r\n\x00"),
+        ("\ud800", "\udfff"),
+    ],
+)
+def test_any_context_is_filled(before: str, after: str) -> None:
+    engine = Engine(MODEL, tokenizer(), "tiny", CPU)
+    *_, last = engine.infill("a.py", Hole(before, after, "python"), Limits(milliseconds=1e6))
+    assert all(piece.text is not None for piece in last.pieces)
+    assert len(last.pieces) <= MODEL.canvas
+
+
+def test_special_tokens_are_never_written_but_the_end_deletes() -> None:
+    assert MODEL.tokens.delete == 0
+    assert set(range(1, 17)) <= set(MODEL.tokens.forbidden)
