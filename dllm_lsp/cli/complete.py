@@ -15,6 +15,7 @@ from dllm_lsp.cli.errors import CommandError
 from dllm_lsp.cli.location import Location
 from dllm_lsp.client.tuned import choose
 from dllm_lsp.context.admission import refusal
+from dllm_lsp.fingerprints import fingerprint
 from dllm_lsp.infill.pieces import Draft
 from dllm_lsp.project.files import path_of
 from dllm_lsp.project.neighborhoods import Neighborhoods, at_once
@@ -35,7 +36,7 @@ def complete(location: Location, settings: Settings, *, as_json: bool, trace: bo
     drafts: list[Draft] = []
     suggestion = None
     if (reason := refusal(snapshot)) is None:
-        choice = choose(settings, location.file.parent)
+        choice = choose(settings, location.file.parent, fingerprint)
         suggestion = asyncio.run(ask(snapshot, choice.settings, drafts.append))
     if trace and drafts:
         from dllm_lsp.cli.trace import print_trace  # noqa: PLC0415

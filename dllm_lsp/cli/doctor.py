@@ -19,6 +19,7 @@ from dllm_lsp import __version__, hub
 from dllm_lsp.assist.engines import engine_for
 from dllm_lsp.client.identity import weights
 from dllm_lsp.client.tuned import choose
+from dllm_lsp.fingerprints import fingerprint
 from dllm_lsp.settings import Settings
 from dllm_lsp.wire.errors import ModelError
 from dllm_lsp.wire.log import log_path
@@ -58,7 +59,7 @@ def examine(settings: Settings) -> Iterator[Finding]:
     yield Finding("Python", f"{platform.python_version()} at {sys.executable}")
     yield _command()
     yield _torch()
-    choice = choose(settings, Path.cwd())
+    choice = choose(settings, Path.cwd(), fingerprint)
     yield _weights(choice.settings)
     if choice.note:
         advice = choice.note if choice.is_stale else ""

@@ -16,6 +16,7 @@ from dllm_lsp.client import identity, tuned
 from dllm_lsp.engine.calibration import read_calibration, write_calibration
 from dllm_lsp.evaluation.answers import Writer
 from dllm_lsp.evaluation.holes import cut_holes
+from dllm_lsp.fingerprints import fingerprint
 from dllm_lsp.project.files import LANGUAGES
 from dllm_lsp.settings import Settings
 from dllm_lsp.training.progress import progress
@@ -56,7 +57,7 @@ def forget(repository: Path) -> int:
 
 def _in_home(home: Path, repository: Path, seconds: float, settings: Settings) -> int:
     folder = identity.weights(settings.model)
-    base = Base(folder, tuned.fingerprint(folder))
+    base = Base(folder, fingerprint(folder))
     files = split(read_repository(repository, LANGUAGES))
     print(f"{len(files.train)} files to learn from, {len(files.heldout)} held out to measure.", flush=True)
 

@@ -1,13 +1,13 @@
 """The models that were fine-tuned on a user's repositories: where each lies, and whether it may be used.
 
-They lie in the user's data folder, never in a repository, so that no file of a project can choose a model. Never loads
-the network.
+They lie in the user's data folder, never in a repository, so that no file of a project can choose a model. Reads
+records; weights only where it is told to. Never loads the network.
 """
 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import NamedTuple
 
@@ -15,6 +15,7 @@ import msgspec
 import platformdirs
 from msgspec import Struct
 
+from dllm_lsp import fingerprints
 from dllm_lsp.client import identity
 from dllm_lsp.client.place import APP
 from dllm_lsp.settings import Settings
@@ -27,7 +28,7 @@ RECORD, MODEL = "tuned.json", "model"
 class Tuned(Struct, frozen=True, kw_only=True):
     """How a model was fine-tuned: on which repository, from which weights, and what it gained.
 
-    `base` is the model's name in the settings and `fingerprint` what its files were. Of `places` in files that were
+    `base` is the model's name in the settings and `fingerprint` that of its weights. Of `places` in files that were
     not trained on, the shares `before` and `after` were exactly right.
     """
 
@@ -42,12 +43,14 @@ class Tuned(Struct, frozen=True, kw_only=True):
 class Choice(NamedTuple):
     """Settings that name the model to use, and what to tell the user of that; empty where nothing was tuned.
 
-    `is_stale` says that a fine-tuned model was passed over.
+    `is_stale` says that a fine-tuned model was passed over, `is_undecided` that weights must be read to tell whether
+    it has to be.
     """
 
     settings: Settings
     note: str = ""
     is_stale: bool = False
+    is_undecided: bool = False
 
 
 def home(repository: Path) -> Path:
@@ -60,24 +63,17 @@ def read_record(folder: Path) -> Tuned | None:
     """Return what is known of the model in a folder, or None if there is none."""
     try:
         return msgspec.json.decode((folder / RECORD).read_bytes(), type=Tuned)
-    except (OSError, msgspec.DecodeError):
+    except (OSError, ValueError):
         return None
 
 
-def fingerprint(folder: Path) -> str:
-    """Return a hash of a model's files; raise OSError."""
-    digest = hashlib.sha256()
-    for file in sorted(file for file in folder.iterdir() if file.is_file()):
-        digest.update(file.name.encode())
-        with file.open("rb") as content:
-            digest.update(hashlib.file_digest(content, "sha256").digest())
-    return digest.hexdigest()
-
-
-def choose(settings: Settings, place: Path) -> Choice:
+def choose(
+    settings: Settings, place: Path, fingerprint: Callable[[Path], str | None] = fingerprints.known
+) -> Choice:
     """Return the settings with the model that was fine-tuned on the repository around `place`, if there is one.
 
     The innermost repository counts. A model that was made from other weights than the settings name is passed over.
+    With `fingerprints.fingerprint` it is always decided, but may take as long as to read all the weights.
     """
     try:
         base = identity.name(settings.model)
@@ -88,11 +84,13 @@ def choose(settings: Settings, place: Path) -> Choice:
         if record is None or record.base != base:
             continue
         try:
-            is_current = fingerprint(identity.weights(settings.model)) == record.fingerprint
+            current = fingerprint(identity.weights(settings.model))
         except OSError:
             return Choice(settings)
+        if current is None:
+            return Choice(settings, is_undecided=True)
         again = f"dllm-lsp train --repo {folder}"
-        if not is_current:
+        if current != record.fingerprint:
             note = f"The model fine-tuned on {folder} was made from other weights and is not used: run `{again}`."
             return Choice(settings, note, is_stale=True)
         note = f"fine-tuned on {folder}"

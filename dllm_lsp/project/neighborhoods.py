@@ -11,6 +11,7 @@ from collections import OrderedDict
 from collections.abc import Callable
 from concurrent.futures import Future
 from functools import partial
+from typing import TypeVar
 
 from dllm_lsp.infill.hole import Hole
 from dllm_lsp.project.files import LARGEST_FILE, path_of
@@ -21,6 +22,7 @@ from dllm_lsp.text.snapshot import Snapshot
 FRESH_SECONDS = 30.0
 KEPT = 4  # documents
 
+_Result = TypeVar("_Result")
 Work = Callable[[], Neighborhood]
 
 
@@ -81,9 +83,9 @@ class Neighborhoods:
             self._begun.pop(oldest, None)
 
 
-def in_background(work: Work) -> Future[Neighborhood]:
+def in_background(work: Callable[[], _Result]) -> Future[_Result]:
     """Do the work in a thread of its own, which does not keep the process from ending."""
-    future: Future[Neighborhood] = Future()
+    future: Future[_Result] = Future()
     threading.Thread(target=_settle, args=(future, work), daemon=True).start()
     return future
 
@@ -95,7 +97,9 @@ def at_once(work: Work) -> Future[Neighborhood]:
     return future
 
 
-def _settle(future: Future[Neighborhood], work: Work) -> None:
+def _settle(future: Future[_Result], work: Callable[[], _Result]) -> None:
+    if not future.set_running_or_notify_cancel():
+        return
     try:
         future.set_result(work())
     except Exception as error:  # a defect, which whoever takes the result reports

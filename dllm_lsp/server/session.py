@@ -5,9 +5,10 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 from threading import Event
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from lsprotocol import types
 from pygls.exceptions import JsonRpcException, JsonRpcInternalError
@@ -25,6 +26,9 @@ from dllm_lsp.server.progress import LoadingProgress
 from dllm_lsp.server.protocol import Protocol
 from dllm_lsp.settings import Settings, merged
 from dllm_lsp.wire.messages import Status
+
+if TYPE_CHECKING:
+    from dllm_lsp.client.tuned import Choice
 
 NAME = "dllm-lsp"  # of the server, and of its section in a client's settings
 
@@ -65,6 +69,7 @@ class Session(LanguageServer):
 
     def shutdown(self) -> None:
         """Read no further, whether or not the client knows."""
+        self._started = False
         super().shutdown()  # type: ignore[no-untyped-call]
         if self._reading is not None:
             self._reading.cancel()
@@ -102,12 +107,28 @@ class Session(LanguageServer):
 
     async def _use_settings(self) -> None:
         """Serve by the settings, with the model that was fine-tuned on what is open if there is one."""
-        from dllm_lsp.client.tuned import Choice, choose  # noqa: PLC0415
-
-        choice = choose(self._settings, self._folder) if self._folder else Choice(self._settings)
+        settings = self._settings
+        choice = await self._choose(settings)
+        if self._settings is not settings or not self._started:  # it took long, and is no longer wanted
+            return
         if choice.is_stale:
             self._warn(choice.note)
         await self.backend.use(choice.settings, "" if choice.is_stale else choice.note)
+
+    async def _choose(self, settings: Settings) -> Choice:
+        """Return what to serve by; where weights have to be read to tell, they are read in the background."""
+        from dllm_lsp.client.tuned import Choice, choose  # noqa: PLC0415
+
+        if self._folder is None:
+            return Choice(settings)
+        choice = choose(settings, self._folder)
+        if choice.is_undecided:
+            from dllm_lsp.fingerprints import fingerprint  # noqa: PLC0415
+            from dllm_lsp.project.neighborhoods import in_background  # noqa: PLC0415
+
+            read = in_background(partial(choose, settings, self._folder, fingerprint))
+            choice = await asyncio.wrap_future(read)
+        return choice
 
     def _opened(self) -> Opened:
         return self.protocol.workspace.opened()

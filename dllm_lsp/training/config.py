@@ -3,17 +3,25 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TypeVar
 
 from msgspec import DecodeError, Struct, convert, json
 
 from dllm_lsp.models.network.transformer import TransformerConfig
-from dllm_lsp.models.streams.model import StreamsConfig
+from dllm_lsp.models.streams.model import StreamsConfig, StreamsModel
 from dllm_lsp.training.batches import BatchConfig
 
 CONFIG = "config.json"
 
 
-class TrainingConfig(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+class TrainingConfig(
+    Struct,
+    frozen=True,
+    kw_only=True,
+    forbid_unknown_fields=True,
+    tag_field="family",
+    tag=StreamsModel.architecture,
+):
     """A whole run; times in seconds. `decay` is the share of the budget in which the rate falls to zero.
 
     `matrix_rate` is Muon's and `vector_rate` AdamW's. With `keep_best` the weights with the least held-out canvas loss
@@ -38,11 +46,28 @@ class TrainingConfig(Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     compile: bool = False
 
 
+class _Family(Struct, frozen=True):
+    """What the configuration of every run says; the oldest do not."""
+
+    family: str = StreamsModel.architecture
+
+
+_Config = TypeVar("_Config", bound=Struct)
+
+
 def read_config(run: Path) -> TrainingConfig:
     """Return a run's configuration; raise OSError, or ValueError with the file's name."""
-    path = run / CONFIG
+    return _read(run / CONFIG, TrainingConfig)
+
+
+def read_architecture(run: Path) -> str:
+    """Return the name of the architecture that a run trains; raise OSError, or ValueError with the file's name."""
+    return _read(run / CONFIG, _Family).family
+
+
+def _read(path: Path, kind: type[_Config]) -> _Config:
     try:
-        return json.decode(path.read_bytes(), type=TrainingConfig)
+        return json.decode(path.read_bytes(), type=kind)
     except DecodeError as error:
         raise ValueError(f"{path} is not the configuration of a run: {error}") from error
 

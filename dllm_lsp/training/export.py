@@ -6,16 +6,9 @@ import argparse
 from collections.abc import Sequence
 from pathlib import Path
 
-import torch
-
-from dllm_lsp.models.checkpoints.checkpoint import BUNDLED, save_checkpoint
-from dllm_lsp.models.checkpoints.tokenizer import Tokenizer
-from dllm_lsp.models.streams.model import StreamsModel
-from dllm_lsp.training.config import read_config
-from dllm_lsp.training.state import STATE, below, read_tensors
-
-MOST_BYTES = 40_000_000
-"""Weights that would be larger in float16 are stored in int8."""
+from dllm_lsp.hub import BUNDLED
+from dllm_lsp.training.architectures import trained
+from dllm_lsp.training.config import read_architecture
 
 
 def export(run: Path, target: Path, *, int8: bool = False) -> int:
@@ -23,13 +16,7 @@ def export(run: Path, target: Path, *, int8: bool = False) -> int:
 
     Raises OSError or ValueError if the run folder is not one.
     """
-    config = read_config(run)
-    tensors, _ = read_tensors(run / STATE, torch.device("cpu"))
-    model = StreamsModel(config.model)
-    model.load_state_dict(below(tensors, "model."))
-    is_large = sum(2 * parameter.numel() for parameter in model.parameters()) > MOST_BYTES
-    dtype = torch.int8 if int8 or is_large else torch.float16
-    save_checkpoint(target, model, Tokenizer.load(run / "tokenizer.json"), dtype)
+    trained(read_architecture(run)).export(run, target, int8=int8)
     return sum(file.stat().st_size for file in target.iterdir() if file.is_file())
 
 

@@ -28,10 +28,10 @@ from bench.passes import pass_table
 from dllm_lsp.assist.autocomplete import limits_of
 from dllm_lsp.engine.engine import Engine
 from dllm_lsp.evaluation.tables import table
-from dllm_lsp.models.checkpoints.checkpoint import CheckpointError, load_checkpoint, resolve
-from dllm_lsp.models.checkpoints.tokenizer import Tokenizer
+from dllm_lsp.hub import BUNDLED
+from dllm_lsp.models.checkpoints.errors import CheckpointError
+from dllm_lsp.models.checkpoints.streams import load_streams
 from dllm_lsp.models.network.transformer import TransformerConfig
-from dllm_lsp.models.streams.model import StreamsModel
 from dllm_lsp.settings import SuggestSettings
 
 LINES = (100, 1_000, 10_000)
@@ -61,7 +61,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     machine = _machine()
     try:
         engine = Engine.load(options.model, "auto", options.threads)
-        contests = list(_contests(resolve("bundled")))
+        contests = list(_contests(BUNDLED))
         inside = [in_process(engine, files, keys, limits_of(settings)) for settings in GATES]
         with tempfile.TemporaryDirectory(prefix="dllm-", ignore_cleanup_errors=True) as runtime:
             environment = {**os.environ, "XDG_RUNTIME_DIR": runtime}  # no other client shares the engine
@@ -75,9 +75,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
 def _contests(bundled: Path) -> Iterator[str]:
     """Yield tables of suggestions and of passes, for the bundled network's shape and for a larger one's."""
-    network, tokenizer = load_checkpoint(bundled, torch.device("cpu"))
-    assert isinstance(network, StreamsModel)
-    assert isinstance(tokenizer, Tokenizer)
+    network, tokenizer = load_streams(bundled, torch.device("cpu"), torch.float32)
     larger = msgspec.structs.replace(network.config, transformer=LARGER, before=512, after=512)
     for config in (network.config, larger):
         with tempfile.TemporaryDirectory(prefix="dllm-", ignore_cleanup_errors=True) as folder:

@@ -13,7 +13,7 @@ from torch import Tensor
 from bench.gpu_model import DREAM_TINY, MASK, Scale, dream, served
 from dllm_lsp.engine.adapters.full import Refresh
 from dllm_lsp.engine.loading import load_model
-from dllm_lsp.models.checkpoints.checkpoint import BUNDLED
+from dllm_lsp.hub import BUNDLED
 from dllm_lsp.models.checkpoints.full import Bidirectional
 from dllm_lsp.models.network.attention import Heads, disagreement, kernels
 from dllm_lsp.models.network.pool import Room

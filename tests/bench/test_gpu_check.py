@@ -8,12 +8,12 @@ from tiny_model import tiny_checkpoint
 
 from bench import gpu_check, gpu_paths
 from bench.gpu_check import PARTS, TITLES
-from dllm_lsp.models.checkpoints.checkpoint import save_checkpoint
+from dllm_lsp.models.checkpoints.streams import save_streams
 
 
 @pytest.fixture(autouse=True)
 def _tiny(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    save_checkpoint(tmp_path / "model", *tiny_checkpoint(), dtype=gpu_paths.torch.float32)
+    save_streams(tmp_path / "model", *tiny_checkpoint(), dtype=gpu_paths.torch.float32)
     monkeypatch.setattr(gpu_paths, "BUNDLED", tmp_path / "model")
 
 

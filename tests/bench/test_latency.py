@@ -13,7 +13,7 @@ from bench.language_server import LanguageServer, ServerError
 from bench.latency import Editor, in_process, through_server
 from dllm_lsp.infill.hole import Hole
 from dllm_lsp.infill.limits import Limits
-from dllm_lsp.models.checkpoints.checkpoint import save_checkpoint
+from dllm_lsp.models.checkpoints.streams import save_streams
 from dllm_lsp.text.document import Document, Position
 from dllm_lsp.text.positions import Encoding
 
@@ -100,7 +100,7 @@ async def test_a_server_that_fails_is_told(script: str, message: str) -> None:
 def test_the_bench_prints_one_table(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    save_checkpoint(tmp_path, *tiny_checkpoint(), torch.float32)
+    save_streams(tmp_path, *tiny_checkpoint(), torch.float32)
     monkeypatch.setattr(bench, "LINES", (100, 200))
     monkeypatch.setattr(bench, "STARTS", 1)
     monkeypatch.setattr(

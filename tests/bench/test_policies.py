@@ -6,7 +6,7 @@ from msgspec import json
 from tiny_model import SOURCE, tiny_checkpoint
 
 from bench.policies import WAYS, Trial, difficulty_table, main, ways_table
-from dllm_lsp.models.checkpoints.checkpoint import save_checkpoint
+from dllm_lsp.models.checkpoints.streams import save_streams
 
 
 def trial(*, is_exact: bool, tokens: int, passes: int, milliseconds: float, entropy: float = 1.0) -> Trial:
@@ -36,7 +36,7 @@ def test_passes_are_told_by_length_and_by_entropy() -> None:
 
 
 def test_the_command_measures_every_way(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    save_checkpoint(tmp_path / "model", *tiny_checkpoint(), torch.float32)  # type: ignore[arg-type]
+    save_streams(tmp_path / "model", *tiny_checkpoint(), torch.float32)  # type: ignore[arg-type]
     (tmp_path / "a.py").write_text(SOURCE)
     main([str(tmp_path), "--model", str(tmp_path / "model"), "--limit", "5"])
     printed = capsys.readouterr().out

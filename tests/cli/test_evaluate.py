@@ -12,7 +12,7 @@ from dllm_lsp.cli.main import main
 from dllm_lsp.engine.calibration import read_calibration
 from dllm_lsp.engine.engine import Engine
 from dllm_lsp.evaluation.answers import Writer
-from dllm_lsp.models.checkpoints.checkpoint import save_checkpoint
+from dllm_lsp.models.checkpoints.streams import save_streams
 
 TASK = {
     "task_id": "SingleLineInfilling/HumanEval/{}/L0",
@@ -27,7 +27,7 @@ BUG = {"name": "one", "buggy_program": "x = 2\ny = 1", "solution": "x = 1\ny = 1
 
 @pytest.fixture
 def model(tmp_path: Path) -> Path:
-    save_checkpoint(tmp_path / "model", *tiny_checkpoint(), torch.float32)
+    save_streams(tmp_path / "model", *tiny_checkpoint(), torch.float32)
     return tmp_path / "model"
 
 

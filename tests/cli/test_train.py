@@ -10,7 +10,7 @@ from tiny_model import tiny_model, tiny_tokenizer
 
 from dllm_lsp.cli import main, tune
 from dllm_lsp.client import tuned
-from dllm_lsp.models.checkpoints.checkpoint import save_checkpoint
+from dllm_lsp.models.checkpoints.streams import save_streams
 from dllm_lsp.settings import Settings
 from dllm_lsp.training.files import SourceFile
 from dllm_lsp.training.repository import Split
@@ -21,7 +21,7 @@ from dllm_lsp.training.tuning import RESULT, Base, Measure, Outcome, Score
 def base(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A model, and a data folder of the test's own."""
     monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path / "data"))
-    save_checkpoint(tmp_path / "base", tiny_model(), tiny_tokenizer(), torch.float32)
+    save_streams(tmp_path / "base", tiny_model(), tiny_tokenizer(), torch.float32)
     return tmp_path / "base"
 
 
@@ -44,7 +44,7 @@ def outcome(after: float | None, monkeypatch: pytest.MonkeyPatch) -> None:
 
     def fine_tune(folder: Path, base: Base, files: object, seconds: float, measure: Measure) -> Outcome:
         if after is not None and after > 0.25:
-            save_checkpoint(folder / RESULT, tiny_model(), tiny_tokenizer(), torch.float16)
+            save_streams(folder / RESULT, tiny_model(), tiny_tokenizer(), torch.float16)
         return Outcome(Score(50, 0.25, 1.0), None if after is None else Score(50, after, 1.0))
 
     monkeypatch.setattr(tune, "fine_tune", fine_tune)

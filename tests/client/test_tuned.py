@@ -1,17 +1,22 @@
+import io
+import os
+import shutil
 from pathlib import Path
 
 import msgspec
 import pytest
 
 from dllm_lsp.client import tuned
-from dllm_lsp.client.tuned import Tuned, choose, fingerprint, home
+from dllm_lsp.client.tuned import Choice, Tuned, choose, home
+from dllm_lsp.fingerprints import fingerprint
 from dllm_lsp.settings import Settings
 
 
 @pytest.fixture
 def base(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """The bundled model, and a data folder of the test's own."""
+    """The bundled model, and folders of the test's own for data and cache."""
     monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path / "data"))
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
     folder = tmp_path / "bundled"
     folder.mkdir()
     (folder / "model.safetensors").write_bytes(b"weights")
@@ -49,7 +54,7 @@ def test_the_model_of_a_repository_serves_all_of_it_and_nothing_else(base: Path,
         assert choice.settings == Settings(model=str(model))
         assert choice.note == f"fine-tuned on {repository}"
         assert not choice.is_stale
-    assert choose(Settings(), repository.parent) == (Settings(), "", False)
+    assert choose(Settings(), repository.parent) == Choice(Settings())
 
 
 def test_the_innermost_repository_counts(base: Path, repository: Path) -> None:
@@ -61,15 +66,16 @@ def test_the_innermost_repository_counts(base: Path, repository: Path) -> None:
 def test_a_model_made_from_other_weights_is_passed_over_with_a_note(base: Path, repository: Path) -> None:
     keep(repository, base)
     (base / "model.safetensors").write_bytes(b"upgraded")
-    choice = choose(Settings(), repository)
+    choice = choose(Settings(), repository, fingerprint)
     assert (choice.settings, choice.is_stale) == (Settings(), True)
+    assert choose(Settings(), repository) == choice
     assert f"dllm-lsp train --repo {repository}" in choice.note
 
 
 def test_settings_that_name_another_model_get_that(base: Path, repository: Path, tmp_path: Path) -> None:
     keep(repository, base)
     other = Settings(model=str(tmp_path / "other"))
-    assert choose(other, repository) == (other, "", False)
+    assert choose(other, repository) == Choice(other)
 
 
 def test_a_model_made_from_a_folder_replaces_that_folder_alone(
@@ -84,7 +90,7 @@ def test_a_model_made_from_a_folder_replaces_that_folder_alone(
 def test_a_damaged_record_is_none(base: Path, repository: Path, content: bytes) -> None:
     keep(repository, base)
     (home(repository) / tuned.RECORD).write_bytes(content)
-    assert choose(Settings(), repository) == (Settings(), "", False)
+    assert choose(Settings(), repository) == Choice(Settings())
 
 
 def test_a_model_that_cannot_be_looked_for_is_left_to_who_loads_it(base: Path, repository: Path) -> None:
@@ -101,11 +107,36 @@ def test_no_file_of_a_repository_chooses_a_model(base: Path, repository: Path) -
     assert not model.is_relative_to(repository)
 
 
-def test_a_fingerprint_tells_names_and_contents_apart(tmp_path: Path) -> None:
-    found = set()
-    for number, (name, content) in enumerate([("a", b"1"), ("b", b"1"), ("a", b"2")]):
-        folder = tmp_path / str(number)
-        folder.mkdir()
-        (folder / name).write_bytes(content)
-        found.add(fingerprint(folder))
-    assert len(found) == 3
+@pytest.fixture
+def opened(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """Names of all files that are opened from now on."""
+    names: list[str] = []
+    real = io.open
+
+    def noted(file: object, *rest: object, **options: object) -> object:
+        names.append(Path(str(file)).name)
+        return real(file, *rest, **options)  # type: ignore[call-overload]
+
+    monkeypatch.setattr(io, "open", noted)
+    return names
+
+
+def test_weights_are_not_opened_to_choose(base: Path, repository: Path, opened: list[str]) -> None:
+    model = keep(repository, base)
+    assert "model.safetensors" in opened  # to find out the fingerprint once
+    opened.clear()
+    assert choose(Settings(), repository).settings.model == str(model)
+    (base / "model.safetensors").touch()
+    assert choose(Settings(), repository) == Choice(Settings(), is_undecided=True)
+    assert tuned.RECORD in opened
+    assert "model.safetensors" not in opened
+
+
+def test_what_is_undecided_is_decided_where_weights_may_be_read(base: Path, repository: Path) -> None:
+    model = keep(repository, base)
+    os.utime(base / "model.safetensors", ns=(1, 1))
+    assert choose(Settings(), repository).is_undecided
+    assert choose(Settings(), repository, fingerprint).settings.model == str(model)
+    assert choose(Settings(), repository).settings.model == str(model)
+    shutil.rmtree(base)
+    assert choose(Settings(), repository, fingerprint) == Choice(Settings())

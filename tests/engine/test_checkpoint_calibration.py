@@ -12,7 +12,8 @@ from dllm_lsp.infill.calibration import Calibration
 from dllm_lsp.infill.hole import Hole
 from dllm_lsp.infill.limits import Limits
 from dllm_lsp.infill.pieces import Infilled
-from dllm_lsp.models.checkpoints.checkpoint import CheckpointError, save_checkpoint
+from dllm_lsp.models.checkpoints.checkpoint import CheckpointError
+from dllm_lsp.models.checkpoints.streams import save_streams
 from dllm_lsp.wire.messages import Filled, frame, to_client_decoder
 
 CALIBRATION = Calibration(1.5, -0.25)
@@ -20,7 +21,7 @@ CALIBRATION = Calibration(1.5, -0.25)
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
-    save_checkpoint(tmp_path, *tiny_checkpoint(), torch.float32)
+    save_streams(tmp_path, *tiny_checkpoint(), torch.float32)
     return tmp_path
 
 

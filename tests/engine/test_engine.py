@@ -16,7 +16,8 @@ from dllm_lsp.engine.loading import infilling
 from dllm_lsp.infill.hole import Hole
 from dllm_lsp.infill.limits import Limits
 from dllm_lsp.infill.pieces import Draft, Infilled
-from dllm_lsp.models.checkpoints.checkpoint import Checkpoint, CheckpointError, save_checkpoint
+from dllm_lsp.models.checkpoints.checkpoint import Checkpoint, CheckpointError
+from dllm_lsp.models.checkpoints.streams import save_streams
 from dllm_lsp.models.checkpoints.tokenizer import Tokenizer
 from dllm_lsp.models.streams.encoded import AFTER, BEFORE, Streams
 from dllm_lsp.models.streams.model import StreamsConfig, StreamsModel, Surroundings
@@ -334,7 +335,7 @@ def test_other_errors_are_not_taken_for_lack_of_memory() -> None:
 
 
 def test_a_folder_is_loaded(tmp_path: Path) -> None:
-    save_checkpoint(tmp_path, *tiny_checkpoint(), torch.float32)  # type: ignore[arg-type]
+    save_streams(tmp_path, *tiny_checkpoint(), torch.float32)  # type: ignore[arg-type]
     engine = Engine.load(str(tmp_path), "cpu", torch.get_num_threads())
     assert (engine.model, engine.device, engine.canvas) == (str(tmp_path), "cpu", tiny_model().config.reach)
     assert engine.before > tiny_model().config.before

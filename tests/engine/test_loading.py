@@ -9,7 +9,7 @@ from torch import nn
 
 from dllm_lsp.engine import loading
 from dllm_lsp.engine.loading import load_model
-from dllm_lsp.models.checkpoints.checkpoint import save_checkpoint
+from dllm_lsp.models.checkpoints.streams import save_streams
 from dllm_lsp.models.network.precision import PrecisionError
 
 CPU = torch.device("cpu")
@@ -17,7 +17,7 @@ CPU = torch.device("cpu")
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
-    save_checkpoint(tmp_path, *tiny_checkpoint(), torch.float32)
+    save_streams(tmp_path, *tiny_checkpoint(), torch.float32)
     return tmp_path
 
 

@@ -1,9 +1,11 @@
 import pytest
 import torch
-from tiny_model import SOURCE, tiny_checkpoint, tiny_model, tiny_tokenizer
+from tiny_model import SOURCE, tiny_model, tiny_tokenizer
 
 from dllm_lsp.engine.surprise import line_surprises
 from dllm_lsp.models.checkpoints.checkpoint import Checkpoint
+from dllm_lsp.models.checkpoints.errors import CapabilityError
+from dllm_lsp.models.checkpoints.full import Bidirectional
 from dllm_lsp.models.streams.encoded import AFTER, BEFORE
 
 CHECKPOINT = Checkpoint(tiny_model(before=20, after=20), tiny_tokenizer())
@@ -57,5 +59,7 @@ def test_any_text_has_a_surprise_for_each_line(text: str) -> None:
 
 
 def test_another_model_is_refused() -> None:
-    with pytest.raises(ValueError, match="only one with context streams"):
-        line_surprises(Checkpoint(torch.nn.Identity(), tiny_checkpoint().tokenizer), "x", "python")  # type: ignore[arg-type]
+    network = Bidirectional(tiny_model().transformer, family=None)  # type: ignore[arg-type]
+    message = 'cannot say what surprises it: its architecture is "full", and only "streams" can'
+    with pytest.raises(CapabilityError, match=message):
+        line_surprises(Checkpoint(network, tiny_tokenizer()), "x", "python")

@@ -1,4 +1,5 @@
 import asyncio
+import threading
 from pathlib import Path
 from typing import Any
 
@@ -206,6 +207,34 @@ async def test_a_fine_tuned_model_that_is_out_of_date_is_told(
     assert client.warnings == ["out of date"]
     status = await client.request("workspace/executeCommand", {"command": "dllm.status"})
     assert status["detail"] == READY.detail
+
+
+async def test_weights_that_must_be_read_to_choose_are_read_in_the_background(
+    client: Client, engines: list[FakeEngine], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    may_end, threads = threading.Event(), []
+
+    def choose(settings: Settings, place: Path, fingerprint: object = None) -> Choice:
+        if fingerprint is None:
+            return Choice(settings, is_undecided=settings.model == "bundled")
+        threads.append(threading.current_thread())
+        may_end.wait(PATIENCE)
+        return Choice(structs.replace(settings, model="tuned"))
+
+    monkeypatch.setattr("dllm_lsp.client.tuned.choose", choose)
+    await client.request("initialize", {"capabilities": {}, "rootUri": tmp_path.as_uri()})
+    client.notify("initialized", {})
+    await until(lambda: bool(threads))
+    assert threads != [threading.current_thread()]
+    assert engines == []
+    client.notify(SETTINGS, {"settings": {"dllm-lsp": {"model": "/models/mine"}}})
+    await until(lambda: bool(engines))
+    may_end.set()
+    await client.request("workspace/executeCommand", {"command": "dllm.status"})
+    threads[0].join(PATIENCE)
+    await asyncio.sleep(0)  # what the thread found has arrived
+    await client.request("workspace/executeCommand", {"command": "dllm.status"})
+    assert [engine.settings.model for engine in engines] == ["/models/mine"]
 
 
 @pytest.mark.parametrize("root", [None, "untitled:x", "vscode-remote://host/home", "file://[", "file:"])

@@ -133,6 +133,18 @@ def test_a_run_can_begin_with_another_ones_model(
     assert "has not the shape" in capsys.readouterr().err
 
 
+def test_a_run_says_what_it_trains(tmp_path: Path, corpus: Path) -> None:
+    run = tmp_path / "run"
+    train(corpus, run, seconds=0.01)
+    config = json.decode((run / "config.json").read_bytes())
+    assert config.pop("family") == "streams"
+    (run / "config.json").write_bytes(json.encode(config))  # as runs were once
+    export.export(run, tmp_path / "model")
+    (run / "config.json").write_bytes(json.encode(config | {"family": "full"}))
+    with pytest.raises(SystemExit, match='cannot be trained: its architecture is "full"'):
+        export.main([f"--run={run}", f"--to={tmp_path / 'model'}"])
+
+
 @pytest.mark.parametrize("name", ["config.json", "state.safetensors", "tokenizer.json"])
 def test_a_run_that_cannot_be_exported_is_told(tmp_path: Path, corpus: Path, name: str) -> None:
     run = tmp_path / "run"

@@ -12,8 +12,10 @@ from msgspec import structs
 from safetensors.torch import load_file
 from tiny_model import SOURCE, tiny_model, tiny_tokenizer
 
-from dllm_lsp.models.checkpoints.checkpoint import load_checkpoint, save_checkpoint
-from dllm_lsp.training import trainer, tuning
+from dllm_lsp.models.checkpoints.checkpoint import load_checkpoint
+from dllm_lsp.models.checkpoints.errors import CapabilityError
+from dllm_lsp.models.checkpoints.streams import save_streams
+from dllm_lsp.training import streams, trainer, tuning
 from dllm_lsp.training.batches import BatchConfig
 from dllm_lsp.training.files import SourceFile
 from dllm_lsp.training.repository import Split
@@ -45,10 +47,10 @@ class Measure:
 
 @pytest.fixture
 def base(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Base:
-    config = tuning._config
-    save_checkpoint(tmp_path / "base", tiny_model(), tiny_tokenizer(), torch.float32)
+    config = streams._tuning_config
+    save_streams(tmp_path / "base", tiny_model(), tiny_tokenizer(), torch.float32)
     monkeypatch.setattr(
-        tuning, "_config", lambda model, seconds: structs.replace(config(model, seconds), **SMALL)
+        streams, "_tuning_config", lambda model, seconds: structs.replace(config(model, seconds), **SMALL)
     )
     return Base(tmp_path / "base", "1234")
 
@@ -140,6 +142,9 @@ def test_measuring_leaves_time_to_train() -> None:
 def test_a_model_of_another_architecture_is_told(
     tmp_path: Path, base: Base, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(tuning, "load_checkpoint", lambda *_: (object(), tiny_tokenizer()))
-    with pytest.raises(ValueError, match="not of the bundled architecture"):
-        tune(tmp_path, base, Measure([0.25]), monkeypatch)
+    (base.folder / "config.json").write_text('{"model_type": "Dream"}')
+    measure = Measure([0.25])
+    message = 'cannot be trained: its architecture is "full", and only "streams" can'
+    with pytest.raises(CapabilityError, match=message):
+        tune(tmp_path, base, measure, monkeypatch)
+    assert measure.asked == []

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from pathlib import Path
-from typing import NamedTuple
+from typing import ClassVar
 
 import torch
 
@@ -12,14 +13,22 @@ from dllm_lsp.models.checkpoints.families import Family, Files, recognize
 from dllm_lsp.models.checkpoints.tokenizer import TextTokenizer
 from dllm_lsp.models.checkpoints.vocabulary import read_json, read_vocabulary
 from dllm_lsp.models.checkpoints.weights import WeightFiles
+from dllm_lsp.models.network.quantization import quantize
 from dllm_lsp.models.network.transformer import Transformer
 
 
-class Bidirectional(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class Bidirectional:
     """A network in which every token sees every other."""
+
+    architecture: ClassVar[str] = "full"
 
     transformer: Transformer
     family: Family
+
+    def quantize(self, precision: str, device: torch.device) -> None:
+        """Bring the network onto a device, with its matrices as "int8" or "fp8"."""
+        quantize(self.transformer, precision, device)
 
 
 def load_bidirectional(

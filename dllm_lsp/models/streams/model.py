@@ -18,7 +18,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from typing import Annotated, NamedTuple
+from typing import Annotated, ClassVar, NamedTuple
 
 import torch
 from msgspec import Meta, Struct
@@ -27,6 +27,7 @@ from torch import Tensor, nn
 from dllm_lsp.models.network.keyvalues import KeyValues
 from dllm_lsp.models.network.passes import Span, cached_pass, causal
 from dllm_lsp.models.network.pool import Pool
+from dllm_lsp.models.network.quantization import quantize
 from dllm_lsp.models.network.transformer import Count, Rotation, Transformer, TransformerConfig
 from dllm_lsp.models.streams.copying import CopyHead, Sources
 from dllm_lsp.models.streams.encoded import AFTER, BEFORE, CANVAS, Copyable, Stream, Streams
@@ -61,6 +62,8 @@ class Surroundings(NamedTuple):
 class StreamsModel(nn.Module):
     """The network and its role embeddings; one tied head predicts next, previous and canvas tokens alike."""
 
+    architecture: ClassVar[str] = "streams"
+
     def __init__(self, config: StreamsConfig) -> None:
         super().__init__()
         self.config = config
@@ -80,6 +83,10 @@ class StreamsModel(nn.Module):
     def device(self) -> torch.device:
         """Where the weights are."""
         return self.roles.weight.device
+
+    def quantize(self, precision: str, device: torch.device) -> None:
+        """Bring the network onto a device, with its matrices as "int8" or "fp8"; the copy head's few stay whole."""
+        quantize(self, precision, device, kept=(CopyHead,))
 
     def embed(self, ids: Tensor, last: Tensor, role: int) -> Tensor:
         """Embed ids [..., length] in a role, to [..., length, width]; `last` [..., 1] stands before the first."""

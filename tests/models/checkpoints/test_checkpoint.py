@@ -8,14 +8,15 @@ from msgspec import json
 from safetensors.torch import load_file, save_file
 from tiny_model import SOURCE, tiny_checkpoint, tiny_model, tiny_tokenizer
 
-from dllm_lsp.models.checkpoints.checkpoint import CheckpointError, load_checkpoint, save_checkpoint
+from dllm_lsp.models.checkpoints.checkpoint import CheckpointError, load_checkpoint
+from dllm_lsp.models.checkpoints.streams import save_streams
 
 CPU = torch.device("cpu")
 
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
-    save_checkpoint(tmp_path, *tiny_checkpoint(), torch.float16)
+    save_streams(tmp_path, *tiny_checkpoint(), torch.float16)
     return tmp_path
 
 
@@ -42,7 +43,7 @@ def test_a_saved_model_is_loaded(folder: Path) -> None:
 
 @pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16, torch.float32])
 def test_weights_may_be_stored_in_any_type(tmp_path: Path, dtype: torch.dtype) -> None:
-    save_checkpoint(tmp_path, *tiny_checkpoint(), dtype)
+    save_streams(tmp_path, *tiny_checkpoint(), dtype)
     model, _ = load_checkpoint(tmp_path, CPU)
     assert {parameter.dtype for parameter in model.parameters()} == {torch.float32}
 
@@ -65,7 +66,6 @@ def test_a_missing_file_is_told(folder: Path, name: str) -> None:
 @pytest.mark.parametrize(
     "change",
     [
-        lambda config: config.update(family="llada"),
         lambda config: config.pop("model"),
         lambda config: config["model"].pop("reach"),
         lambda config: config["model"].update(reach=0),

@@ -5,8 +5,9 @@ import torch
 from safetensors.torch import load_file, save_file
 from tiny_model import tiny_checkpoint, tiny_model
 
-from dllm_lsp.models.checkpoints.checkpoint import CheckpointError, load_checkpoint, save_checkpoint
+from dllm_lsp.models.checkpoints.checkpoint import CheckpointError, load_checkpoint
 from dllm_lsp.models.checkpoints.storage import SCALES, compressed
+from dllm_lsp.models.checkpoints.streams import save_streams
 
 CPU = torch.device("cpu")
 EMBEDDING = "transformer.embedding.weight"
@@ -14,7 +15,7 @@ EMBEDDING = "transformer.embedding.weight"
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
-    save_checkpoint(tmp_path, *tiny_checkpoint(), torch.int8)
+    save_streams(tmp_path, *tiny_checkpoint(), torch.int8)
     return tmp_path
 
 
@@ -32,7 +33,7 @@ def test_matrices_take_a_byte_a_weight_and_the_rest_is_exact() -> None:
 
 def test_what_was_loaded_is_stored_and_loaded_again_without_loss(folder: Path, tmp_path: Path) -> None:
     once = load_checkpoint(folder, CPU)
-    save_checkpoint(tmp_path / "again", *once, torch.int8)  # type: ignore[arg-type]
+    save_streams(tmp_path / "again", *once, torch.int8)  # type: ignore[arg-type]
     again = load_checkpoint(tmp_path / "again", CPU)
     for name, value in once.model.state_dict().items():
         torch.testing.assert_close(again.model.state_dict()[name], value, rtol=1e-6, atol=0)
