@@ -17,21 +17,23 @@ import platformdirs
 from msgspec import Meta, Struct
 
 CONFIG = "config.json"
-_Hash = Annotated[str, Meta(pattern="^[0-9a-f]{64}$")]
+Hash = Annotated[str, Meta(pattern="^[0-9a-f]{64}$")]
+"""A fingerprint, checked where it is read."""
+
 _Stats = list[tuple[str, int, int]]
 
 
 class _Stored(Struct, frozen=True):
     """What is read of a `config.json`."""
 
-    fingerprint: _Hash
+    fingerprint: Hash
 
 
 class _Cached(Struct, frozen=True):
     """What is kept of a folder; of each file of weights its name, size in bytes and time in nanoseconds."""
 
     files: _Stats
-    fingerprint: _Hash
+    fingerprint: Hash
 
 
 def known(folder: Path) -> str | None:

@@ -48,7 +48,7 @@ class WeightFiles:
         self._shards = _shards(folder)
         self.shapes: dict[str, tuple[int, ...]] = {}
         for path, expected in self._shards.items():
-            shapes = _shapes(path)
+            shapes = shapes_in(path)
             if absent := sorted(expected - shapes.keys()):
                 raise CheckpointError(f"{path} lacks {absent[0]}, which {_INDEX} says it holds")
             self.shapes |= shapes
@@ -67,7 +67,7 @@ class WeightFiles:
         """
         parameters = module.state_dict()
         places = {name: place(name) for name in self.shapes}
-        if problems := list(_problems(parameters, places, self.shapes)):
+        if problems := list(mismatches(parameters, places, self.shapes)):
             raise CheckpointError(f"{self.folder / WEIGHTS} does not fit config.json: {'; '.join(problems)}")
         size = dtype.itemsize * sum(value.numel() for value in parameters.values())
         try:
@@ -83,7 +83,7 @@ class WeightFiles:
 
     def _fill(self, parameters: Mapping[str, Tensor], places: Mapping[str, Place | None]) -> None:
         for path in self._shards:
-            with _open(path) as file:
+            with opened(path) as file:
                 for name in filter(places.__contains__, file.keys()):
                     where = places[name]
                     assert where is not None, "checked before"
@@ -120,20 +120,22 @@ def _shards(folder: Path) -> dict[Path, set[str]]:
     return shards
 
 
-def _open(path: Path) -> safe_open:
+def opened(path: Path) -> safe_open:
+    """Open a file of tensors; raise CheckpointError."""
     try:
         return safe_open(path, framework="pt")
     except (SafetensorError, OSError) as error:
         raise CheckpointError(f"{path} cannot be read, it may be truncated: {error}") from error
 
 
-def _shapes(path: Path) -> dict[str, tuple[int, ...]]:
-    with _open(path) as file:
+def shapes_in(path: Path) -> dict[str, tuple[int, ...]]:
+    """Return the shapes of the tensors in a file, of which the header alone is read; raise CheckpointError."""
+    with opened(path) as file:
         names = [name for name in file.keys() if not name.endswith(SCALES)]  # noqa: SIM118
         return {name: tuple(file.get_slice(name).get_shape()) for name in names}
 
 
-def _problems(
+def mismatches(
     parameters: Mapping[str, Tensor],
     places: Mapping[str, Place | None],
     shapes: Mapping[str, tuple[int, ...]],
