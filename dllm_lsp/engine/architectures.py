@@ -20,7 +20,7 @@ class Served(NamedTuple):
     a language, by its LSP id, in nats; it is None where the network scores nothing of what it reads.
     """
 
-    model: Callable[[Any, Any], Model[Any, Any]]
+    model: Callable[[Any, Any], Model[Any, Any, Any]]
     surprises: Callable[[Any, Any, Sequence[int], str], list[float]] | None = None
 
 

@@ -7,10 +7,11 @@ mask, and what who trained it wrote down. Reading needs no PEFT and no weights o
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any, Literal, NamedTuple, TypeVar
+from typing import Annotated, Any, Literal, TypeVar
 
 import torch
 from msgspec import Meta, Struct, convert, json
@@ -19,6 +20,7 @@ from safetensors.torch import save
 from torch import Tensor
 
 from dllm_lsp.fingerprints import Hash, hashed
+from dllm_lsp.models.adapted.network import Factors
 from dllm_lsp.models.checkpoints.errors import CheckpointError
 from dllm_lsp.models.checkpoints.layouts import QWEN, Layout
 from dllm_lsp.models.checkpoints.vocabulary import read_json
@@ -48,33 +50,19 @@ _UNUSED = (
 _Read = TypeVar("_Read", bound=Struct)
 
 
-class Factors(NamedTuple):
-    """A matrix W [out, in] becomes W + scale * up @ down: down [rank, in], up [out, rank]."""
-
-    down: Tensor
-    up: Tensor
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Adapter:
-    """Factors by the published name of their matrix, such as "model.layers.0.self_attn.q_proj"; on a CPU, as stored.
+    """Factors by the published name of their matrix, such as "model.layers.0.self_attn.q_proj", PEFT's scale included.
 
     `mask` [width] is the embedding of the mask. `base` is the fingerprint of the weights that it was trained on,
     `metadata` what who trained it wrote down, as JSON.
     """
 
-    rank: int
-    alpha: float
     factors: Mapping[str, Factors]
     mask: Tensor
     base: str
     fingerprint: str
     metadata: Mapping[str, Any]
-
-    @property
-    def scale(self) -> float:
-        """By what the product of two factors is multiplied."""
-        return self.alpha / self.rank
 
 
 class _Config(Struct, frozen=True):
@@ -112,11 +100,11 @@ def read_adapter(folder: Path, base: str, network: TransformerConfig, layout: La
     tensors = _tensors(folder / WEIGHTS, _shapes(config.r, targets) | {record.mask: (network.width,)})
     if hashed([folder / CONFIG, folder / WEIGHTS]) != record.fingerprint:
         raise CheckpointError(f"the adapter in {folder} is not what {RECORD} says: its files were changed")
+    scale = config.lora_alpha / config.r
     return Adapter(
-        rank=config.r,
-        alpha=config.lora_alpha,
         factors={
-            name: Factors(tensors[_PREFIX + name + _DOWN], tensors[_PREFIX + name + _UP]) for name in targets
+            name: Factors(tensors[_PREFIX + name + _DOWN], _scaled(tensors[_PREFIX + name + _UP], scale))
+            for name in targets
         },
         mask=tensors[record.mask],
         base=base,
@@ -130,7 +118,6 @@ def write_adapter(
     *,
     factors: Mapping[str, Factors],
     mask: Tensor,
-    alpha: float,
     base: str,
     base_name: str,
     metadata: Mapping[str, Any],
@@ -144,12 +131,13 @@ def write_adapter(
         for name, pair in factors.items()
         for end, value in zip((_DOWN, _UP), pair, strict=True)
     }
+    rank = len(next(iter(factors.values())).down)
     config = {
         "peft_type": "LORA",
         "task_type": "CAUSAL_LM",
         "base_model_name_or_path": base_name,
-        "r": len(next(iter(factors.values())).down),
-        "lora_alpha": alpha,
+        "r": rank,
+        "lora_alpha": rank,
         "lora_dropout": 0.0,
         "bias": "none",
         "target_modules": sorted({name.rpartition(".")[2] for name in factors}),
@@ -163,6 +151,26 @@ def write_adapter(
     record = _Record(base=base, fingerprint=fingerprint, mask=_MASK, metadata=dict(metadata))
     _replace(folder / RECORD, _formatted(record))  # the last, so that what is half written is refused
     return fingerprint
+
+
+def stacked(
+    factors: Mapping[str, Factors], network: TransformerConfig, layout: Layout = QWEN
+) -> dict[str, list[Factors]]:
+    """Return factors by the name of their matrix in `Transformer`, for each that it stacks, in order.
+
+    What is stacked with a target and is none itself gets factors of zeros.
+    """
+    down, up = next(iter(factors.values()))
+    found: dict[str, dict[int, Factors]] = defaultdict(dict)
+    touched = set()
+    for name, (rows, columns) in _matrices(network, layout).items():
+        place = layout.place(f"{name}.weight", network)
+        assert place is not None, "one of the layout's own"
+        nothing = Factors(down.new_zeros(len(down), columns), up.new_zeros(rows, len(down)))
+        found[place.parameter][place.start] = factors.get(name, nothing)
+        if name in factors:
+            touched.add(place.parameter)
+    return {name: [part for _, part in sorted(found[name].items())] for name in touched}
 
 
 def _config(path: Path) -> _Config:
@@ -232,6 +240,11 @@ def _tensors(path: Path, expected: Mapping[str, tuple[int, ...]]) -> dict[str, T
         if not value.is_floating_point() or not value.isfinite().all():
             raise CheckpointError(f"{path} holds values that are not finite numbers, in {name}")
     return tensors
+
+
+def _scaled(up: Tensor, scale: float) -> Tensor:
+    """Return a factor with the scale in it, in float32 unless that is one."""
+    return up if scale == 1 else up.float() * scale
 
 
 def _formatted(content: object) -> bytes:

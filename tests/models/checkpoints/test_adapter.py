@@ -11,9 +11,12 @@ from msgspec import json
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 
-from dllm_lsp.models.checkpoints.adapter import Adapter, Factors, read_adapter, write_adapter
+from dllm_lsp.fingerprints import hashed
+from dllm_lsp.models.adapted.network import Factors, adapted
+from dllm_lsp.models.checkpoints.adapter import Adapter, read_adapter, stacked, write_adapter
 from dllm_lsp.models.checkpoints.errors import CheckpointError
-from dllm_lsp.models.network.transformer import TransformerConfig
+from dllm_lsp.models.checkpoints.layouts import QWEN
+from dllm_lsp.models.network.transformer import Transformer, TransformerConfig
 
 BASE = TransformerConfig(
     vocabulary=50,
@@ -54,7 +57,6 @@ def write(folder: Path, matrices: list[str], **changes: Any) -> str:
     given = {
         "factors": factors(matrices),
         "mask": torch.arange(12.0),
-        "alpha": 6,
         "base": FINGERPRINT,
         "base_name": "somebody/base",
         "metadata": {"steps": 7},
@@ -88,8 +90,7 @@ def change_tensors(folder: Path, by: Callable[[dict[str, Tensor]], object]) -> N
 def test_what_was_written_is_read(tmp_path: Path, matrices: list[str]) -> None:
     fingerprint = write(tmp_path / "new", matrices)
     adapter, given = read(tmp_path / "new"), factors(matrices)
-    assert (adapter.rank, adapter.scale, adapter.base) == (RANK, 2.0, FINGERPRINT)
-    assert (adapter.fingerprint, adapter.metadata) == (fingerprint, {"steps": 7})
+    assert (adapter.base, adapter.fingerprint, adapter.metadata) == (FINGERPRINT, fingerprint, {"steps": 7})
     assert torch.equal(adapter.mask, torch.arange(12.0))
     assert adapter.factors.keys() == given.keys()
     for name, pair in adapter.factors.items():
@@ -98,7 +99,7 @@ def test_what_was_written_is_read(tmp_path: Path, matrices: list[str]) -> None:
 
 def test_its_files_are_pefts_and_one_of_ours(folder: Path) -> None:
     config = json.decode((folder / "adapter_config.json").read_bytes())
-    assert (config["peft_type"], config["r"], config["lora_alpha"]) == ("LORA", RANK, 6)
+    assert (config["peft_type"], config["r"], config["lora_alpha"]) == ("LORA", RANK, RANK)
     assert config["target_modules"] == sorted(name.partition(".")[2] for name in SHAPES)
     names = load_file(folder / "adapter_model.safetensors").keys()
     assert FIRST in names
@@ -115,7 +116,7 @@ def test_a_fingerprint_changes_with_whatever_changes_the_result(tmp_path: Path) 
     other = factors(list(SHAPES)) | {
         "model.layers.1.mlp.up_proj": Factors(torch.ones(3, 12), torch.ones(20, 3))
     }
-    changes: list[dict[str, Any]] = [{}, {"alpha": 7}, {"mask": mask + 1}, {"factors": other}]
+    changes: list[dict[str, Any]] = [{}, {"mask": mask + 1}, {"factors": other}]
     found = [write(tmp_path / str(i), list(SHAPES), **changed) for i, changed in enumerate(changes)]
     assert len(set(found)) == len(found)
     assert write(tmp_path / "again", list(SHAPES), metadata={"steps": 8}) == found[0]
@@ -148,7 +149,7 @@ def test_a_damaged_description_is_told(folder: Path, name: str, content: bytes) 
         {"r": 0},
         {"r": None},
         {"lora_alpha": 0},
-        {"lora_alpha": "6"},
+        {"lora_alpha": "3"},
         {"target_modules": []},
         {"target_modules": "all-linear"},
         {"bias": "all"},
@@ -166,11 +167,44 @@ def test_what_would_mean_something_else_is_refused(folder: Path, changed: dict[s
         read(folder)
 
 
+def trust(folder: Path) -> None:
+    """Let our record say what the files are now."""
+    files = [folder / "adapter_config.json", folder / "adapter_model.safetensors"]
+    change(folder / "dllm.json", lambda record: record.update(fingerprint=hashed(files)))
+
+
 def test_what_peft_writes_by_default_is_not_in_the_way(folder: Path) -> None:
     unset = {"use_rslora": False, "modules_to_save": None, "rank_pattern": {}, "init_lora_weights": True}
     change(folder / "adapter_config.json", lambda config: config.update(unset, peft_version="0.21.2"))
     with pytest.raises(CheckpointError, match=r"is not what dllm\.json says: its files were changed"):
-        read(folder)  # understood, up to the fingerprint
+        read(folder)
+    trust(folder)
+    read(folder)
+
+
+def test_pefts_scale_is_in_the_factors(folder: Path) -> None:
+    change(folder / "adapter_config.json", lambda config: config.update(lora_alpha=4))
+    trust(folder)
+    name, given = "model.layers.1.mlp.down_proj", factors(list(SHAPES))
+    down, up = read(folder).factors[name]
+    assert torch.equal(down, given[name].down)
+    torch.testing.assert_close(up, given[name].up.float() * 4 / RANK)
+
+
+@pytest.mark.parametrize("matrices", [list(SHAPES), ["self_attn.v_proj", "mlp.gate_proj", "mlp.down_proj"]])
+def test_a_network_takes_them_as_it_stacks_its_matrices(tmp_path: Path, matrices: list[str]) -> None:
+    write(tmp_path, matrices)
+    adapter = read(tmp_path)
+    torch.manual_seed(1)
+    base = Transformer(BASE)
+    expected = {name: value.clone() for name, value in base.state_dict().items()}
+    for name, (down, up) in adapter.factors.items():
+        place = QWEN.place(f"{name}.weight", BASE)
+        assert place is not None
+        place.of(expected).add_(up.float() @ down.float())
+    writer = adapted(base, stacked(adapter.factors, BASE), adapter.mask).writer
+    for name, value in writer.state_dict().items():
+        torch.testing.assert_close(value, expected[name])
 
 
 @pytest.mark.parametrize("target", ["lm_head", "embed_tokens", "input_layernorm", "q_norm", "proj", ""])
