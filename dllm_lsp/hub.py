@@ -1,4 +1,4 @@
-"""Where a model's files are: in the package, in a folder, or downloaded from the Hugging Face hub.
+"""Where a model's files are: in the package, in a folder, fetched once, or downloaded from the Hugging Face hub.
 
 Knows names and files, and nothing of what is in them. Opens no connection but in `download`, which is for models that
 the user named. Never loads torch.
@@ -14,6 +14,9 @@ from io import StringIO
 from pathlib import Path
 from typing import Any
 
+from dllm_lsp.fetching import shelf
+from dllm_lsp.fetching.offers import OFFERS
+
 BUNDLED = Path(__file__).parent / "models" / "bundled"
 """The weights that ship with the package."""
 
@@ -25,7 +28,7 @@ Report = Callable[[str], None]
 
 
 class HubError(Exception):
-    """A model of the hub cannot be had; the message is for the user."""
+    """A model cannot be had; the message is for the user."""
 
 
 def is_hub_id(model: str) -> bool:
@@ -35,12 +38,14 @@ def is_hub_id(model: str) -> bool:
 
 
 def folder(model: str) -> Path:
-    """Return the folder of a model that is not on the hub: "bundled" or a path, which may not exist.
+    """Return the folder of a model that is not on the hub: "bundled", one of `OFFERS`, or a path. It may not exist.
 
     Raises ValueError for a name that cannot be a path.
     """
     if model == "bundled":
         return BUNDLED
+    if model in OFFERS:
+        return shelf.folder(model)
     try:
         return Path(model).expanduser().resolve()
     except (OSError, RuntimeError, ValueError) as error:  # no such home, a loop of links, a zero byte
@@ -50,8 +55,12 @@ def folder(model: str) -> Path:
 def fetched(model: str, report: Report | None = None) -> Path:
     """Return the folder of a model, downloaded first if it is one of the hub that is not on this machine.
 
-    Raises HubError as `download` does, and ValueError as `folder` does.
+    Raises HubError as `download` does and for one of `OFFERS` that is not here, and ValueError as `folder` does.
     """
+    if model in OFFERS and shelf.installed(model) is None:
+        raise HubError(
+            f"{model} is not on this machine as a whole: get it with `dllm-lsp models get {model}`"
+        )
     if not is_hub_id(model):
         return folder(model)
     return downloaded(model) or download(model, report)

@@ -150,3 +150,18 @@ def test_looking_for_models_loads_neither_network_nor_hub() -> None:
         [sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=60
     )
     assert done.stdout == "set()\n"
+
+
+def test_a_model_of_the_package_index_is_where_it_was_put(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path))
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "smollm2-135m").mkdir()  # a project's folder does not take its place
+    folder = hub.folder("smollm2-135m")
+    assert folder == tmp_path / "dllm-lsp" / "models" / "smollm2-135m"
+    with pytest.raises(hub.HubError, match="get it with `dllm-lsp models get smollm2-135m`"):
+        hub.fetched("smollm2-135m")
+    folder.mkdir(parents=True)
+    (folder / "MODEL").write_text('{"layout": 1, "source": "a", "files": {}}')
+    assert hub.fetched("smollm2-135m") == folder

@@ -19,6 +19,8 @@ from dllm_lsp import __version__, hub
 from dllm_lsp.assist.engines import engine_for
 from dllm_lsp.client.identity import weights
 from dllm_lsp.client.tuned import choose
+from dllm_lsp.fetching.offers import OFFERS
+from dllm_lsp.fetching.shelf import installed
 from dllm_lsp.fingerprints import fingerprint
 from dllm_lsp.settings import Settings
 from dllm_lsp.wire.errors import ModelError
@@ -97,6 +99,10 @@ def _weights(settings: Settings) -> Finding:
             "model",
             f"{model} is not on this machine as a whole, and no folder of that name either",
             f"Download it: dllm-lsp models download {model}",
+        )
+    if model in OFFERS and installed(model) is None:
+        return Finding(
+            "model", f"{model} is not on this machine as a whole", f"Get it: dllm-lsp models get {model}"
         )
     if not folder.is_dir():
         return Finding(

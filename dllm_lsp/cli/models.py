@@ -7,6 +7,8 @@ from typing import Any, NamedTuple
 
 from dllm_lsp import hub
 from dllm_lsp.cli.errors import CommandError
+from dllm_lsp.cli.get import add_get, describe, get
+from dllm_lsp.fetching.offers import OFFERS
 from dllm_lsp.settings import Settings
 
 
@@ -34,21 +36,26 @@ KNOWN = (
 
 
 def add_models(commands: Any, common: argparse.ArgumentParser) -> None:
-    """Add the command and its own `download`."""
+    """Add the command and its own `get` and `download`."""
     description = "List the models that are known to work. Any other of their families does too."
     models = commands.add_parser(
-        "models", help="list models to use, or download one", parents=[common], description=description
+        "models", help="list models to use, or get one", parents=[common], description=description
     )
     actions = models.add_subparsers(dest="action", metavar="ACTION")
+    add_get(actions)
     download = actions.add_parser("download", help="download a model of the Hugging Face hub")
     download.add_argument("name", metavar="OWNER/NAME")
 
 
 def models(options: argparse.Namespace, settings: Settings) -> int:
-    """List models, or download the one that was named; raise CommandError."""
+    """List models, or get the one that was named; raise CommandError."""
+    if options.action == "get":
+        return get(options)
     if options.action == "download":
         return _download(options.name)
     print("bundled\n    small, part of this package, Apache-2.0: Python, on any CPU")
+    for offer in OFFERS.values():
+        print(describe(offer))
     for known in KNOWN:
         here = ", on this machine" if hub.downloaded(known.name) else ""
         # Two bytes a parameter, and a gigabyte for what is kept of context and canvas.

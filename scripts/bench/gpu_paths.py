@@ -8,7 +8,6 @@ from functools import partial
 from itertools import pairwise
 
 import torch
-from dllm_lsp.models.network.room import Room, Rooms
 from torch import Tensor
 
 from bench.gpu_model import DREAM_TINY, MASK, Scale, dream, served
