@@ -53,7 +53,7 @@ def evaluate(options: argparse.Namespace, settings: Settings) -> int:
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
     try:
         from dllm_lsp.evaluation.command import run  # noqa: PLC0415
-        from dllm_lsp.models.checkpoints.checkpoint import CheckpointError  # noqa: PLC0415
+        from dllm_lsp.models.checkpoints.errors import CheckpointError  # noqa: PLC0415
     except ModuleNotFoundError as error:
         raise CommandError(f"eval needs {error.name}: pip install 'dllm-lsp[eval]'") from error
     try:

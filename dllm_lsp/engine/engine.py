@@ -16,11 +16,11 @@ from dllm_lsp.engine.effort import EFFORTS, Effort
 from dllm_lsp.engine.loading import load_model
 from dllm_lsp.engine.model import Model
 from dllm_lsp.engine.request import Asked, Request, Served
+from dllm_lsp.hub import Report, fetched
 from dllm_lsp.infill.calibration import Calibration
 from dllm_lsp.infill.hole import Hole
 from dllm_lsp.infill.limits import Limits
 from dllm_lsp.infill.pieces import Draft, Infilled
-from dllm_lsp.models.checkpoints.checkpoint import resolve
 from dllm_lsp.models.checkpoints.tokenizer import TextTokenizer
 
 CHARACTERS_PER_TOKEN = 3
@@ -44,18 +44,20 @@ class Engine:
         self.calibration: Calibration | None = None
 
     @classmethod
-    def load(cls, model: str, device: str, threads: int, precision: str = "auto") -> Engine:
-        """Load "bundled" or a folder; `threads` 0 means all cores, or one for a small model.
+    def load(
+        cls, model: str, device: str, threads: int, precision: str = "auto", report: Report | None = None
+    ) -> Engine:
+        """Load a model; `threads` 0 means all cores, or one for a small model. `report` hears of a download.
 
-        Raises CheckpointError, or ValueError for a device or precision that this machine has not.
+        Raises CheckpointError, HubError, or ValueError for a device or precision that this machine has not.
         """
-        place = _device(device)
-        loaded = load_model(resolve(model), place, precision)
+        place, folder = _device(device), fetched(model, report)
+        loaded = load_model(folder, place, precision)
         if threads or loaded.model.is_small:
             torch.set_num_threads(threads or 1)
         engine = cls(loaded.model, loaded.tokenizer, model, place)
         engine.precision = loaded.precision
-        engine.calibration = read_calibration(resolve(model))
+        engine.calibration = read_calibration(folder)
         return engine
 
     def tokens(self, text: str, before: str = "") -> int:

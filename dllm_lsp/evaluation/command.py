@@ -17,7 +17,8 @@ from dllm_lsp.evaluation.quixbugs import read_quixbugs
 from dllm_lsp.evaluation.repair import RepairReport, repair_report
 from dllm_lsp.evaluation.report import Report, report, write_json
 from dllm_lsp.evaluation.sources import read_sources
-from dllm_lsp.models.checkpoints.checkpoint import load_checkpoint, resolve
+from dllm_lsp.hub import fetched
+from dllm_lsp.models.checkpoints.checkpoint import load_checkpoint
 from dllm_lsp.settings import Settings
 
 
@@ -47,7 +48,7 @@ def _holes(options: argparse.Namespace, settings: Settings) -> Report:
 def _repair(options: argparse.Namespace, settings: Settings) -> RepairReport:
     bugs = list(chosen(read_quixbugs(options.path), options.cases, options.limit))
     writer = _writer(options, settings)
-    checkpoint = load_checkpoint(resolve(settings.model), torch.device(writer.engine.device))
+    checkpoint = load_checkpoint(fetched(settings.model), torch.device(writer.engine.device))
     return repair_report(writer, checkpoint, bugs)
 
 
@@ -56,7 +57,7 @@ def _calibrate(options: argparse.Namespace, settings: Settings) -> CalibrationRe
     writer = _writer(options, settings)
     writer.engine.calibration = None
     report = calibrate(writer, read_sources(options.path), options.seed, options.limit)
-    write_calibration(resolve(settings.model), report.calibration)
+    write_calibration(fetched(settings.model), report.calibration)
     if options.diagram:
         title = f"{len(report.answers)} holes in {len(report.reported_on)} packages"
         options.diagram.write_text(reliability_diagram(report.bins, title), encoding="utf-8")

@@ -4,18 +4,16 @@ from __future__ import annotations
 
 import os
 
-from dllm_lsp import hub
 from dllm_lsp.host import process
 from dllm_lsp.host.engine import Engine, Report
 
 
 def load(model: str, device: str, precision: str, threads: int, report: Report) -> Engine:
     """Load the engine, which takes seconds. What it raises is for the user to read."""
-    hub.fetched(model, report)
     # Here, because torch takes seconds to import, and clients are to hear meanwhile that the model loads.
     from dllm_lsp.engine.engine import Engine as DiffusionEngine  # noqa: PLC0415
 
-    return DiffusionEngine.load(model, device, threads, precision)
+    return DiffusionEngine.load(model, device, threads, precision, report)
 
 
 if __name__ == "__main__":

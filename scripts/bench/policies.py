@@ -30,10 +30,11 @@ from dllm_lsp.evaluation.case import Case
 from dllm_lsp.evaluation.holes import cut_holes
 from dllm_lsp.evaluation.sources import read_sources
 from dllm_lsp.evaluation.tables import table
+from dllm_lsp.hub import fetched
 from dllm_lsp.infill.hole import Hole
 from dllm_lsp.infill.limits import Limits
 from dllm_lsp.infill.pieces import Infilled
-from dllm_lsp.models.checkpoints.checkpoint import CheckpointError, resolve
+from dllm_lsp.models.checkpoints.errors import CheckpointError
 from dllm_lsp.models.checkpoints.tokenizer import TextTokenizer
 from dllm_lsp.suggest.candidate import first_line
 
@@ -88,7 +89,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     options = _parser().parse_args(arguments)
     torch.set_num_threads(options.threads)
     try:
-        model, tokenizer, _ = load_model(resolve(options.model), CPU)
+        model, tokenizer, _ = load_model(fetched(options.model), CPU)
         cases = _fitting(
             cut_holes(read_sources(options.source), options.seed, KINDS), tokenizer, model.canvas
         )

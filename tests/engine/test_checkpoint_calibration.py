@@ -12,7 +12,7 @@ from dllm_lsp.infill.calibration import Calibration
 from dllm_lsp.infill.hole import Hole
 from dllm_lsp.infill.limits import Limits
 from dllm_lsp.infill.pieces import Infilled
-from dllm_lsp.models.checkpoints.checkpoint import CheckpointError
+from dllm_lsp.models.checkpoints.errors import CheckpointError
 from dllm_lsp.models.checkpoints.streams import save_streams
 from dllm_lsp.wire.messages import Filled, frame, to_client_decoder
 

@@ -16,7 +16,8 @@ from dllm_lsp.engine.loading import infilling
 from dllm_lsp.infill.hole import Hole
 from dllm_lsp.infill.limits import Limits
 from dllm_lsp.infill.pieces import Draft, Infilled
-from dllm_lsp.models.checkpoints.checkpoint import Checkpoint, CheckpointError
+from dllm_lsp.models.checkpoints.checkpoint import Checkpoint
+from dllm_lsp.models.checkpoints.errors import CheckpointError
 from dllm_lsp.models.checkpoints.streams import save_streams
 from dllm_lsp.models.checkpoints.tokenizer import Tokenizer
 from dllm_lsp.models.streams.encoded import AFTER, BEFORE, Streams

@@ -10,12 +10,8 @@ from typing import NamedTuple
 
 import torch
 
-from dllm_lsp.hub import fetched as resolve
 from dllm_lsp.models.checkpoints.architectures import LOADERS, Network, architecture_of
-from dllm_lsp.models.checkpoints.errors import CheckpointError
 from dllm_lsp.models.checkpoints.tokenizer import TextTokenizer
-
-__all__ = ["Checkpoint", "CheckpointError", "load_checkpoint", "resolve"]
 
 
 class Checkpoint(NamedTuple):

@@ -10,7 +10,8 @@ from tiny_model import tiny_checkpoint
 from dllm_lsp.engine.architectures import SERVED
 from dllm_lsp.fingerprints import fingerprint_of_weights, known
 from dllm_lsp.models.checkpoints.architectures import LOADERS, architecture_of
-from dllm_lsp.models.checkpoints.checkpoint import CheckpointError, load_checkpoint
+from dllm_lsp.models.checkpoints.checkpoint import load_checkpoint
+from dllm_lsp.models.checkpoints.errors import CheckpointError
 from dllm_lsp.models.checkpoints.streams import save_streams
 from dllm_lsp.training.architectures import TRAINED
 

@@ -8,7 +8,8 @@ from msgspec import json
 from safetensors.torch import load_file, save_file
 from tiny_model import SOURCE, tiny_checkpoint, tiny_model, tiny_tokenizer
 
-from dllm_lsp.models.checkpoints.checkpoint import CheckpointError, load_checkpoint
+from dllm_lsp.models.checkpoints.checkpoint import load_checkpoint
+from dllm_lsp.models.checkpoints.errors import CheckpointError
 from dllm_lsp.models.checkpoints.streams import save_streams
 
 CPU = torch.device("cpu")

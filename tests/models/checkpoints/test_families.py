@@ -22,7 +22,8 @@ from tiny_checkpoints import (
 )
 from torch import Tensor, nn
 
-from dllm_lsp.models.checkpoints.checkpoint import CheckpointError, load_checkpoint
+from dllm_lsp.models.checkpoints.checkpoint import load_checkpoint
+from dllm_lsp.models.checkpoints.errors import CheckpointError
 from dllm_lsp.models.checkpoints.families import Family
 from dllm_lsp.models.checkpoints.full import Bidirectional
 

@@ -5,7 +5,8 @@ import torch
 from safetensors.torch import load_file, save_file
 from tiny_model import tiny_checkpoint, tiny_model
 
-from dllm_lsp.models.checkpoints.checkpoint import CheckpointError, load_checkpoint
+from dllm_lsp.models.checkpoints.checkpoint import load_checkpoint
+from dllm_lsp.models.checkpoints.errors import CheckpointError
 from dllm_lsp.models.checkpoints.storage import SCALES, compressed
 from dllm_lsp.models.checkpoints.streams import save_streams
 

@@ -12,7 +12,8 @@ from safetensors.torch import load_file, save_file
 from tiny_checkpoints import change_json, write_dream, write_open_dcoder
 from torch import Tensor
 
-from dllm_lsp.models.checkpoints.checkpoint import CheckpointError, load_checkpoint
+from dllm_lsp.models.checkpoints.checkpoint import load_checkpoint
+from dllm_lsp.models.checkpoints.errors import CheckpointError
 
 CPU = torch.device("cpu")
 INDEX = "model.safetensors.index.json"
