@@ -12,6 +12,9 @@ _Tree = TypeVar("_Tree", bound=Struct)
 Effort = Literal["instant", "low", "medium", "high"]
 """How much work an answer is worth."""
 
+Extent = Literal["line", "block", "all"]
+"""How far a suggestion reaches: to the end of its line, of its block, or as far as the model writes."""
+
 Precision = Literal["auto", "fp32", "bf16", "int8", "fp8"]
 """The number format of a network's matrices; "auto" is what the machine gains from."""
 
@@ -32,7 +35,7 @@ class SuggestSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
     """What is shown. A suggestion below `confidence` stays hidden; `milliseconds` bounds the engine.
 
     `effort` says how much work a suggestion is worth within that time; with `snippets` the model may see related code
-    of other files.
+    of other files. `extent` says how far a suggestion reaches.
     """
 
     enabled: Annotated[bool, Meta(description="true or false")] = True
@@ -40,6 +43,7 @@ class SuggestSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
     milliseconds: Annotated[float, Meta(gt=0, description="a number of milliseconds above 0")] = 200.0
     effort: Annotated[Effort, Meta(description='"instant", "low", "medium" or "high"')] = "medium"
     snippets: Annotated[bool, Meta(description="true or false")] = True
+    extent: Annotated[Extent, Meta(description='"line", "block" or "all"')] = "line"
 
 
 class Settings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, rename="camel"):

@@ -16,6 +16,15 @@ from dllm_lsp.infill.limits import Limits
 from dllm_lsp.infill.pieces import Draft, Infilled, Piece
 
 STEP_SECONDS = 0.02
+LINES = """
+    total = 0
+    for number in numbers:
+        total += number
+    return total
+
+
+def next(numbers):
+"""
 
 
 class FakeEngine:
@@ -33,7 +42,8 @@ class FakeEngine:
             raise KeyError("surprise")
         if "memory" in document:
             raise MemoryError
-        return FakeRequest(document, hole.before.upper(), limits.passes)
+        writes_lines = "lines" in document and hole.before.endswith(":")
+        return FakeRequest(document, LINES if writes_lines else hole.before.upper(), limits.passes)
 
     def step(self, requests: Sequence[FakeRequest]) -> None:
         slow = any("slow" in request.document for request in requests)

@@ -31,7 +31,7 @@ def test_null_sets_nothing() -> None:
         (
             {"suggest": 3},
             'The setting "suggest" is 3, but must be an object with '
-            "enabled, confidence, milliseconds, effort, snippets.",
+            "enabled, confidence, milliseconds, effort, snippets, extent.",
         ),
         ([1], "The tree of settings is [1], but must be an object with model, engine, suggest."),
     ],

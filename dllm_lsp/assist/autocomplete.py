@@ -11,7 +11,7 @@ from msgspec import structs
 
 from dllm_lsp.assist.engine import Engine, OnDraft
 from dllm_lsp.context.admission import refusal
-from dllm_lsp.context.window import hole_at
+from dllm_lsp.context.window import hole_at, vicinity
 from dllm_lsp.infill.hole import Hole
 from dllm_lsp.infill.limits import Limits
 from dllm_lsp.settings import SuggestSettings
@@ -21,6 +21,9 @@ from dllm_lsp.suggest.suggestion import Suggestion
 from dllm_lsp.text.snapshot import Snapshot
 
 METHOD = "complete"
+
+_TOKENS = {"line": 32, "block": 64, "all": 64}
+"""How many tokens a suggestion of each extent may have."""
 
 Related = Callable[[Snapshot, Hole, int], tuple[str, ...]]
 """Returns at most so many snippets for the hole at a snapshot's cursor, without waiting for anything."""
@@ -42,7 +45,8 @@ class Autocomplete:
         """
         if not self._settings.enabled or refusal(snapshot) is not None:
             return None
-        if (known := self._cache.get(snapshot)) is not None:
+        near = vicinity(snapshot)
+        if (known := self._cache.get(snapshot.uri, near)) is not None:
             return known.suggestion
         status = self._engine.status
         if status.state != "ready":
@@ -53,16 +57,17 @@ class Autocomplete:
         infilled = await self._engine.infill(snapshot.uri, METHOD, hole, limits_of(self._settings), on_draft)
         if infilled is None:
             return None
-        suggestion = finish(snapshot, infilled, self._settings)
-        self._cache.put(snapshot, suggestion)
+        suggestion = finish(near, infilled, self._settings)
+        self._cache.put(snapshot.uri, near, suggestion)
         return suggestion
 
 
 def limits_of(settings: SuggestSettings) -> Limits:
-    """Return what one suggestion may cost: no more than it takes to know its line, or that it stays hidden."""
+    """Return what one suggestion may cost: no more than it takes to know it, or that it stays hidden."""
     return Limits(
         effort=settings.effort,
+        tokens=_TOKENS[settings.extent],
         milliseconds=settings.milliseconds,
-        line=True,
+        extent=settings.extent,
         confidence=settings.confidence,
     )

@@ -19,7 +19,7 @@ _LINES = 3  # of the document, above the cursor's and below
 def print_trace(
     snapshot: Snapshot, drafts: Sequence[Draft], suggestion: Suggestion | None, console: Console | None = None
 ) -> None:
-    """Print the line at the cursor once for every step, then what is suggested, if anything; and lines around."""
+    """Print the line at the cursor once for every step, then what is suggested, if anything, and lines around."""
     console = console or Console(highlight=False, soft_wrap=True)
     lines = [content_of(line) for line in snapshot.lines]
     here, line = snapshot.line, lines[snapshot.line]
@@ -28,8 +28,7 @@ def print_trace(
     for draft in drafts:
         console.print(Text.assemble((f"{draft.step:>3} ", "dim"), before, *map(_cell, draft.pieces), after))
     if suggestion is not None:
-        style = f"bold {_shade(1.0)}"
-        console.print(Text.assemble((" =  ", style), before, (suggestion.text, style), after))
+        _print_suggested(console, before, suggestion.text, after)
     _print_dim(console, lines[here + 1 : here + 1 + _LINES])
     if suggestion is not None and (figures := suggestion.infilled) is not None:
         summary = (
@@ -37,6 +36,17 @@ def print_trace(
             f"milliseconds: {figures.milliseconds:.0f}, confidence: {suggestion.confidence:.2f}"
         )
         console.print(Text(f"\n{summary}", "dim"))
+
+
+def _print_suggested(console: Console, before: str, text: str, after: str) -> None:
+    """Print the line at the cursor as it would become, and the other lines of the suggestion below it."""
+    style = f"bold {_shade(1.0)}"
+    first, *others = text.split("\n")
+    cells = [Text.assemble((" =  ", style), before, (first, style))]
+    cells += [Text.assemble("    ", (line, style)) for line in others]
+    cells[-1].append(after)
+    for line in cells:
+        console.print(line)
 
 
 def _print_dim(console: Console, lines: Sequence[str]) -> None:

@@ -14,6 +14,8 @@ from collections.abc import Iterator
 from dllm_lsp.infill.hole import Hole
 from dllm_lsp.text.snapshot import Snapshot
 
+_NEAR = 4096  # characters on either side: about a hundred lines
+
 
 def hole_at(snapshot: Snapshot, before: int, after: int) -> Hole:
     """Return the code on both sides of the cursor, at most `before` and `after` characters of it.
@@ -32,6 +34,11 @@ def hole_at(snapshot: Snapshot, before: int, after: int) -> Hole:
         after=_with_line_feeds(text_after[: len(text_after) - unseen_below]),
         language=snapshot.language,
     )
+
+
+def vicinity(snapshot: Snapshot) -> Hole:
+    """Return the code next to the cursor, which a suggestion must fit, and by which it is known again."""
+    return hole_at(snapshot, _NEAR, _NEAR)
 
 
 def _upward(snapshot: Snapshot) -> Iterator[str]:

@@ -74,7 +74,7 @@ class Engine:
         """
         effort = effort or EFFORTS[limits.effort]
         budget = Budget(min(limits.passes, effort.passes), limits.milliseconds)
-        asked = Asked(self._model.read(hole), limits, effort)
+        asked = Asked(hole.before, self._model.read(hole), limits, effort)
         served = Served(self._model, self._tokenizer, self._device, self.calibration, self._cache.clear)
         return Request(served, self._cache.of(document, hole.language), asked, budget)
 

@@ -3,41 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from itertools import takewhile
-from math import prod
 
 from dllm_lsp.infill.calibration import Calibration, worth
+from dllm_lsp.infill.extent import portion_of
 from dllm_lsp.infill.limits import Limits
 from dllm_lsp.infill.pieces import Piece
 
 
-def is_enough(pieces: Sequence[Piece], limits: Limits, calibration: Calibration | None) -> bool:
-    """Return whether what is asked for is written, or what is written makes it too improbable.
+def is_enough(pieces: Sequence[Piece], before: str, limits: Limits, calibration: Calibration | None) -> bool:
+    """Return whether what is asked for behind the code `before` is written, or too improbable already.
 
-    Tokens that are written stay, so the product of their probabilities is the most that that of the whole can still
-    be. By `calibration` it is what the suggestion's confidence will be.
+    By `calibration` its probability is what the suggestion's confidence will be.
     """
-    return _is_written(pieces, limits) or worth(_bound(pieces, limits), calibration) < limits.confidence
-
-
-def _is_written(pieces: Sequence[Piece], limits: Limits) -> bool:
-    for piece in pieces:
-        if piece.text is None:
-            return False
-        if limits.line and _ends_line(piece.text):
-            break
-    return True
-
-
-def _bound(pieces: Sequence[Piece], limits: Limits) -> float:
-    """Return the product of the probabilities of what is written.
-
-    Of a line only what stands before the first mask, which may become its end.
-    """
-    if limits.line:
-        pieces = list(takewhile(lambda piece: piece.text is not None, pieces))
-    return prod(piece.probability for piece in pieces if piece.text is not None)
-
-
-def _ends_line(text: str) -> bool:
-    return "\n" in text or "\r" in text
+    portion = portion_of(pieces, 1.0, limits.extent, before)
+    return portion.end is not None or worth(portion.bound, calibration) < limits.confidence

@@ -30,8 +30,9 @@ BATCHES = (16, 4, 1)
 
 
 class Asked(NamedTuple):
-    """What is asked for: a hole in the model's tokens, and what that may cost."""
+    """What is asked for: a hole as the code `before` it and in the model's tokens, and what that may cost."""
 
+    before: str
     tokens: Stemmed
     limits: Limits
     effort: Effort
@@ -134,7 +135,9 @@ class Request:
                 canvas = step(canvas, logits, effort.policy, self._budget, self._longest, stem=self._stem)
                 self._steps += 1
                 draft = self._show(canvas)
-                if len(around) == 1 and is_enough(draft.pieces, limits, self._served.calibration):
+                if len(around) == 1 and is_enough(
+                    draft.pieces, self._asked.before, limits, self._served.calibration
+                ):
                     break
         if len(lengths) > 1:
             self._encode()

@@ -10,14 +10,15 @@ from typing import NamedTuple, TypeVar
 
 from msgspec import structs
 
+from dllm_lsp.context.window import vicinity
 from dllm_lsp.engine.engine import Engine
 from dllm_lsp.evaluation.case import Case
 from dllm_lsp.evaluation.sandbox import passes
+from dllm_lsp.infill.extent import portion_of
 from dllm_lsp.infill.hole import Hole
 from dllm_lsp.infill.limits import Limits
 from dllm_lsp.infill.pieces import Infilled
 from dllm_lsp.settings import Effort, SuggestSettings
-from dllm_lsp.suggest.candidate import first_line
 from dllm_lsp.suggest.finish import finish
 from dllm_lsp.suggest.suggestion import Suggestion
 from dllm_lsp.text.snapshot import Snapshot
@@ -73,7 +74,7 @@ class Writer(NamedTuple):
     def answer(self, case: Case, *, length_given: bool = False) -> Answer:
         """Fill the hole; with `length_given` on a canvas of as many tokens as the truth takes."""
         true_tokens = self.engine.tokens(case.truth, case.before)
-        limits = Limits(effort=self.effort, milliseconds=math.inf, line=case.one_line)
+        limits = Limits(effort=self.effort, milliseconds=math.inf, extent="line" if case.one_line else "all")
         longest = min(limits.tokens, self.engine.canvas) if case.one_line else self.engine.canvas
         tokens = true_tokens if length_given else longest
         limits = structs.replace(limits, tokens=tokens, exact=length_given)
@@ -84,8 +85,11 @@ class Writer(NamedTuple):
         text: str | None = infilled.text
         pieces = infilled.pieces
         if case.one_line:
-            line = first_line(infilled)
-            text, pieces = suggestion.text if suggestion else None, line.pieces if line else pieces
+            line = portion_of(pieces, infilled.end, "line", case.before)
+            text, pieces = (
+                suggestion.text if suggestion else None,
+                line.pieces if line.end is not None else pieces,
+            )
         return Answer(
             name=case.name,
             kind=case.kind,
@@ -111,7 +115,7 @@ def suggest(
 ) -> tuple[Infilled, Suggestion | None]:
     """Return what an engine in this process writes into the hole at the cursor, and what of it would be shown."""
     infilled = _returned(engine.infill(snapshot.uri, hole, limits))
-    return infilled, finish(snapshot, infilled, EVERYTHING)
+    return infilled, finish(vicinity(snapshot), infilled, EVERYTHING)
 
 
 def _returned(generator: Generator[object, None, _Value]) -> _Value:

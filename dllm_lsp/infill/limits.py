@@ -4,20 +4,20 @@ from __future__ import annotations
 
 from msgspec import Struct
 
-from dllm_lsp.settings import Effort
+from dllm_lsp.settings import Effort, Extent
 
 
 class Limits(Struct, frozen=True, kw_only=True):
     """What one request may cost: effort, canvas size in tokens, network passes, wall-clock milliseconds.
 
-    With `exact` the canvas keeps its size: as many tokens are written as it has. With `line` only the first line is
-    asked for. The engine may stop early, with masks left, once the answer cannot reach `confidence` any more.
+    With `exact` the canvas keeps its size: as many tokens are written as it has. `extent` is how much of an answer is
+    asked for. The engine may stop early, with masks left: once that is written, or cannot reach `confidence` any more.
     """
 
     effort: Effort = "medium"
     tokens: int = 32
     exact: bool = False
-    line: bool = False
+    extent: Extent = "all"
     confidence: float = 0.0
     passes: int = 64
     milliseconds: float = 200.0

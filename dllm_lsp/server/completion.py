@@ -57,11 +57,15 @@ class InlineCompletion:
 async def suggest(
     autocomplete: Autocomplete, snapshot: Snapshot, range: types.Range, start: str
 ) -> types.InlineCompletionList:
-    """Return the suggestion for a snapshot, behind `start`, in place of a range; an empty list for none."""
+    """Return the suggestion for a snapshot, behind `start`, in place of a range; an empty list for none.
+
+    Its lines end as the document's do.
+    """
     suggestion = await autocomplete.suggest(snapshot)
     if suggestion is None:
         return types.InlineCompletionList([])
-    return types.InlineCompletionList([types.InlineCompletionItem(start + suggestion.text, range=range)])
+    text = start + suggestion.text.replace("\n", snapshot.line_end)
+    return types.InlineCompletionList([types.InlineCompletionItem(text, range=range)])
 
 
 def accept(document: Document, snapshot: Snapshot, selected: types.SelectedCompletionInfo) -> Snapshot | None:

@@ -5,18 +5,13 @@ from __future__ import annotations
 from collections import OrderedDict
 from dataclasses import dataclass, replace
 
-from dllm_lsp.context.window import hole_at
 from dllm_lsp.infill.hole import Hole
 from dllm_lsp.suggest.suggestion import Suggestion
-from dllm_lsp.text.snapshot import Snapshot
-
-# Characters on either side of the cursor that must be as they were.
-_REACH = 4096
 
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What the cache knows of a position; a `suggestion` of None says that there is nothing to show."""
+    """What the cache knows of a place; a `suggestion` of None says that there is nothing to show."""
 
     suggestion: Suggestion | None
 
@@ -24,28 +19,29 @@ class Answer:
 class SuggestionCache:
     """The last suggestions and where they were made, the least recently used forgotten first.
 
-    A person who types what is suggested gets the rest of it, and one who deletes some of that again gets it
-    back. Any other change near the cursor makes a position unknown.
+    A place is a document and the code next to the cursor. A person who types what is suggested, line breaks
+    and indentation included, gets the rest of it, and one who deletes some of that again gets it back. Any other
+    change near the cursor makes a place unknown.
     """
 
     def __init__(self, size: int = 64) -> None:
         self._size = size
         self._known: OrderedDict[tuple[str, Hole], Suggestion | None] = OrderedDict()
 
-    def put(self, snapshot: Snapshot, suggestion: Suggestion | None) -> None:
-        """Remember what was found for this snapshot: None if the engine answered and it was no good."""
-        key = _key(snapshot)
+    def put(self, uri: str, hole: Hole, suggestion: Suggestion | None) -> None:
+        """Remember what was found at this place: None if the engine answered and it was no good."""
+        key = uri, hole
         self._known[key] = suggestion
         self._known.move_to_end(key)
         if len(self._known) > self._size:
             self._known.popitem(last=False)
 
-    def get(self, snapshot: Snapshot) -> Answer | None:
-        """Return the answer for this snapshot, or None if the engine has to be asked.
+    def get(self, uri: str, hole: Hole) -> Answer | None:
+        """Return the answer for this place, or None if the engine has to be asked.
 
-        `get(snapshot)` is None: a miss. `get(snapshot).suggestion` is None: nothing is to be shown here.
+        `get(uri, hole)` is None: a miss. `get(uri, hole).suggestion` is None: nothing is to be shown here.
         """
-        uri, hole = key = _key(snapshot)
+        key = uri, hole
         if key in self._known:
             self._known.move_to_end(key)
             return Answer(self._known[key])
@@ -56,18 +52,29 @@ class SuggestionCache:
                 return Answer(replace(suggestion, text=rest))
         return None
 
-    def clear(self) -> None:
-        """Forget everything, as when settings or the model change."""
-        self._known.clear()
-
-
-def _key(snapshot: Snapshot) -> tuple[str, Hole]:
-    return snapshot.uri, hole_at(snapshot, _REACH, _REACH)
-
 
 def _rest(known: Hole, now: Hole, suggestion: Suggestion) -> str | None:
     """Return what is left of a suggestion if all that happened since is that its beginning was typed."""
     if (known.after, known.language) != (now.after, now.language) or not now.before.startswith(known.before):
         return None
-    typed = now.before[len(known.before) :]
-    return suggestion.text[len(typed) :] if suggestion.text.startswith(typed) else None
+    return _behind(now.before[len(known.before) :], suggestion.text)
+
+
+def _behind(typed: str, text: str) -> str | None:
+    """Return what follows in `text` on `typed`, None if that is not its beginning, up to blanks at the ends of lines.
+
+    An editor indents a line that a person breaks, also where the next line of the text is blank or indented less:
+    the former is passed over, the latter is another text.
+    """
+    *done, last = typed.split("\n")
+    lines = text.split("\n")
+    if len(done) >= len(lines) or any(
+        one.rstrip() != other.rstrip() for one, other in zip(done, lines, strict=False)
+    ):
+        return None
+    line, *others = lines[len(done) :]
+    if not line.startswith(last):
+        if not done or line.strip() or last.strip():
+            return None
+        line = last
+    return "\n".join([line[len(last) :], *others])

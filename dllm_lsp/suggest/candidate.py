@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass
 from math import prod
 
-from dllm_lsp.infill.pieces import Infilled, Piece
-
-_LINE_END = re.compile(r"[\r\n]")
+from dllm_lsp.infill.pieces import Piece
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,23 +43,3 @@ class Candidate:
             kept.append(Piece(shown, piece.probability))
             left -= len(shown)
         return Candidate(tuple(kept), 1.0 if text[length:].strip() else self.end)
-
-
-def first_line(infilled: Infilled) -> Candidate | None:
-    """Return the first line of what the engine wrote, or None if a mask is left in it.
-
-    The probability that the line ends is that of the token with the line end.
-    """
-    kept: list[Piece] = []
-    for piece in infilled.pieces:
-        if piece.text is None:
-            return None
-        line_end = _LINE_END.search(piece.text)
-        if line_end is None:
-            kept.append(piece)
-            continue
-        if line_end.start() == 0:
-            return Candidate(tuple(kept), piece.probability)
-        kept.append(Piece(piece.text[: line_end.start()], piece.probability))
-        return Candidate(tuple(kept), 1.0)
-    return Candidate(tuple(kept), infilled.end)

@@ -2,36 +2,33 @@
 
 from __future__ import annotations
 
-from dllm_lsp.context.window import hole_at
+from dllm_lsp.infill.extent import portion_of
+from dllm_lsp.infill.hole import Hole
 from dllm_lsp.infill.pieces import Infilled
 from dllm_lsp.settings import SuggestSettings
 from dllm_lsp.suggest.brackets import without_second_closers
-from dllm_lsp.suggest.candidate import first_line
+from dllm_lsp.suggest.candidate import Candidate
 from dllm_lsp.suggest.indentation import aligned
-from dllm_lsp.suggest.overlap import repeats_neighbor, without_tail
-from dllm_lsp.suggest.repetition import is_stuck
+from dllm_lsp.suggest.overlap import repeats_neighbor, without_lines_below, without_tail
+from dllm_lsp.suggest.repetition import is_stuck, without_repeated_line
 from dllm_lsp.suggest.suggestion import Suggestion
 from dllm_lsp.syntax.errors import breaks
 from dllm_lsp.syntax.region import Region, region_of
-from dllm_lsp.text.snapshot import Snapshot
-
-# Characters on either side of the cursor that the checks look at: about a hundred lines.
-_REACH = 4096
 
 
-def finish(snapshot: Snapshot, infilled: Infilled, settings: SuggestSettings) -> Suggestion | None:
-    """Return what to show at the snapshot's cursor, or None where nothing is good enough.
+def finish(hole: Hole, infilled: Infilled, settings: SuggestSettings) -> Suggestion | None:
+    """Return what to show at the hole, which is `context.window.vicinity` of the cursor, or None for nothing.
 
-    The text is one line without a line end: the beginning of what the engine wrote, up to what the document
-    holds already. Its confidence follows, by the model's calibration, from the product of the probabilities of the
-    tokens that are left, times that of the end where the text ends as the model ended it.
+    The text is the beginning of what the engine wrote: what belongs to the extent, up to what the document holds
+    already, its lines separated by line feeds. Its confidence follows, by the model's calibration, from the product
+    of the probabilities of the tokens that are left, times that of the end where the text ends as the model ended it.
     """
-    candidate = first_line(infilled)
-    if candidate is None:
+    portion = portion_of(infilled.pieces, infilled.end, settings.extent, hole.before)
+    if portion.end is None:
         return None
-    hole = hole_at(snapshot, _REACH, _REACH)
+    candidate = Candidate(portion.pieces, portion.end)
     region = region_of(hole, candidate.text)
-    candidate = candidate.cut(len(_trimmed(candidate.text, region)))
+    candidate = candidate.cut(len(_trimmed(candidate.text, region, hole)))
     confidence = infilled.calibrated(candidate.confidence)
     if confidence < settings.confidence:
         return None
@@ -41,13 +38,16 @@ def finish(snapshot: Snapshot, infilled: Infilled, settings: SuggestSettings) ->
     return Suggestion(text, confidence, infilled)
 
 
-def _trimmed(text: str, region: Region) -> str:
-    """Return the beginning of `text` that the document does not hold yet."""
+def _trimmed(text: str, region: Region, hole: Hole) -> str:
+    """Return the beginning of `text` that neither the document holds yet nor the text itself."""
     text = without_tail(text, region)
+    text = without_lines_below(text, hole)
+    text = without_repeated_line(text, region.head)
     text = without_second_closers(text, region)
     return text if region.tail.strip() else text.rstrip()
 
 
 def _is_readable(text: str) -> bool:
     """Return whether `text` is more than blanks and free of control and undecodable characters."""
-    return bool(text.strip()) and text.replace("\t", " ").isprintable() and "\ufffd" not in text
+    visible = text.replace("\t", " ").replace("\n", " ")
+    return bool(text.strip()) and visible.isprintable() and "\ufffd" not in text

@@ -2,22 +2,29 @@
 
 from __future__ import annotations
 
+from dllm_lsp.infill.extent import TAB
 from dllm_lsp.syntax.region import Region
-
-_WIDTH = 4
 
 
 def aligned(text: str, region: Region) -> str:
-    """Return `text` indented with the characters of the nearest indented line, a tab counting four spaces."""
-    if region.head.strip():
-        return text
-    body = text.lstrip(" \t")
-    indent = text[: len(text) - len(body)]
+    """Return `text`, every line indented with the characters of the nearest indented line, a tab counting four spaces.
+
+    What the cursor's line begins with stays.
+    """
     nearest = _nearest_indent(region)
+    first, *others = text.split("\n")
+    if not region.head.strip():
+        first = _indented_like(nearest, first)
+    return "\n".join([first, *(_indented_like(nearest, line) for line in others)])
+
+
+def _indented_like(nearest: str, line: str) -> str:
+    body = line.lstrip(" \t")
+    indent = line[: len(line) - len(body)]
     if "\t" in nearest:
-        indent = indent.replace(" " * _WIDTH, "\t")
+        indent = indent.replace(" " * TAB, "\t")
     elif nearest:
-        indent = indent.replace("\t", " " * _WIDTH)
+        indent = indent.replace("\t", " " * TAB)
     return indent + body
 
 

@@ -13,29 +13,49 @@ _ENDS_IN_WORD = re.compile(r"\w\Z")
 
 
 def without_tail(text: str, region: Region) -> str:
-    """Return `text` without a copy of what follows the cursor on its line.
+    """Return `text` without a copy of what follows the cursor on its line, and without what stands behind the copy.
 
-    A copy begins where a word may begin: "pas" before "s" holds none. A tail of closing brackets and quotes
-    alone is left to `brackets`, which knows whether they are needed.
+    A copy ends the first line of `text`, or the last. It begins where a word may begin: "pas" before "s" holds none. A
+    tail of closing brackets and quotes alone is left to `brackets`, which knows whether they are needed.
     """
     tail = region.tail.rstrip()
-    copied = text.rstrip()
-    if not tail.strip(" \t)]}\"'`") or not copied.endswith(tail):
+    if not tail.strip(" \t)]}\"'`"):
         return text
-    kept = copied.removesuffix(tail)
-    ends_inside_word = _ENDS_IN_WORD.search(region.head + kept) and _BEGINS_WORD.match(tail)
-    return text if ends_inside_word else kept
+    for beginning in (text.partition("\n")[0], text):
+        copied = beginning.rstrip()
+        kept = copied.removesuffix(tail)
+        ends_inside_word = _ENDS_IN_WORD.search(region.head + kept) and _BEGINS_WORD.match(tail)
+        if copied.endswith(tail) and not ends_inside_word:
+            return kept
+    return text
+
+
+def without_lines_below(text: str, hole: Hole) -> str:
+    """Return `text` up to the first line that the document goes on with below the cursor.
+
+    Only whole lines count, and the last also where it is the beginning of that line. Blank lines below are passed
+    over. With code behind the cursor on its line, the text cannot end there.
+    """
+    tail, *lines_below = hole.after.split("\n")
+    below = "" if tail.strip() else _first(lines_below)
+    first, *others = text.split("\n")
+    for number, line in enumerate(others, start=1):
+        is_last = number == len(others)
+        copied = line.rstrip()
+        if copied and (copied == below or (is_last and below.startswith(copied))):
+            return "\n".join([first, *others[: number - 1]])
+    return text
 
 
 def repeats_neighbor(text: str, hole: Hole) -> bool:
-    """Return whether the finished line would equal the next or the previous line that is not blank.
+    """Return whether a finished line would equal the next line that is not blank, or the first one the previous.
 
-    Of a hundred thousand consecutive lines that people wrote, twenty are such copies.
+    `text` is more than blanks. Of a hundred thousand consecutive lines that people wrote, twenty are such copies.
     """
     above, _, head = hole.before.rpartition("\n")
     tail, _, below = hole.after.partition("\n")
-    line = (head + text + tail).rstrip()
-    return line in (_first(below.split("\n")), _first(reversed(above.split("\n"))))
+    finished = [line.rstrip() for line in (head + text + tail).split("\n") if line.strip()]
+    return _first(below.split("\n")) in finished or _first(reversed(above.split("\n"))) == finished[0]
 
 
 def _first(lines: Iterable[str]) -> str:

@@ -5,9 +5,10 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
+from dllm_lsp.infill.extent import CLAUSES
 from dllm_lsp.infill.hole import Hole
 
-_STATEMENT = re.compile(r"[ \t]*(?!(?:else|elif|except|finally|case)\b)[\w@]")
+_STATEMENT = re.compile(rf"[ \t]*(?!{CLAUSES})[\w@]")
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +50,9 @@ def _region(hole: Hole, text: str, start: int) -> Region:
     """Return the region that begins with the hole's line number `start`."""
     *above, head = hole.before.split("\n")
     tail, *below = hole.after.split("\n")
-    indents = [_indent(line) for line in [*above[start:], head + text + tail] if line.strip()] or [""]
+    indents = [
+        _indent(line) for line in [*above[start:], *(head + text + tail).split("\n")] if line.strip()
+    ] or [""]
     return Region(
         header=_header(indents),
         above="".join(f"{line}\n" for line in above[start:]),

@@ -20,3 +20,11 @@ class Snapshot:
     lines: tuple[str, ...]
     line: int
     column: int
+
+    @property
+    def line_end(self) -> str:
+        """How the cursor's line ends, or the line above where that is the last; a line feed where there is none."""
+        for line in reversed(self.lines[max(0, self.line - 1) : self.line + 1]):
+            if end := line[len(line.rstrip("\r\n")) :]:
+                return end
+        return "\n"

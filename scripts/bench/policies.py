@@ -31,12 +31,12 @@ from dllm_lsp.evaluation.holes import cut_holes
 from dllm_lsp.evaluation.sources import read_sources
 from dllm_lsp.evaluation.tables import table
 from dllm_lsp.hub import fetched
+from dllm_lsp.infill.extent import portion_of
 from dllm_lsp.infill.hole import Hole
 from dllm_lsp.infill.limits import Limits
 from dllm_lsp.infill.pieces import Infilled
 from dllm_lsp.models.checkpoints.errors import CheckpointError
 from dllm_lsp.models.checkpoints.tokenizer import TextTokenizer
-from dllm_lsp.suggest.candidate import first_line
 
 KINDS = ("rest-of-line", "line", "argument")
 CPU = torch.device("cpu")
@@ -154,8 +154,8 @@ def _trials(engine: Engine, places: Sequence[Case]) -> dict[str, list[Trial]]:
             began = time.thread_time()
             infilled = _filled(engine, hole, effort._replace(policy=watched))
             milliseconds = 1000 * (time.thread_time() - began)
-            line = first_line(infilled)
-            text = line.text if line else infilled.text
+            line = portion_of(infilled.pieces, infilled.end, "line", hole.before)
+            text = "".join(piece.text or "" for piece in line.pieces)
             trials[name].append(
                 Trial(
                     is_exact=text.rstrip() == case.truth.rstrip(),

@@ -7,7 +7,7 @@ from dllm_lsp.assist.autocomplete import Autocomplete
 from dllm_lsp.infill.hole import Hole
 from dllm_lsp.infill.limits import Limits
 from dllm_lsp.infill.pieces import Draft, Infilled, Piece
-from dllm_lsp.settings import SuggestSettings
+from dllm_lsp.settings import Extent, SuggestSettings
 from dllm_lsp.text.snapshot import Snapshot
 from dllm_lsp.wire.messages import Status
 
@@ -62,7 +62,22 @@ async def test_the_engine_knows_what_would_be_shown() -> None:
     engine = Engine()
     await Autocomplete(engine, SuggestSettings(confidence=0.4)).suggest(snapshot())
     [(_, limits)] = engine.asked
-    assert (limits.line, limits.confidence) == (True, 0.4)
+    assert (limits.extent, limits.tokens, limits.confidence) == ("line", 32, 0.4)
+
+
+@pytest.mark.parametrize("extent", ["block", "all"])
+async def test_several_lines_have_room_and_are_typed_through(extent: Extent) -> None:
+    engine = Engine(text="\n    if left:\n        return right\n")
+    autocomplete = Autocomplete(engine, SuggestSettings(extent=extent))
+    head = "def add(left, right):"
+    suggestion = await autocomplete.suggest(snapshot(head))
+    assert suggestion is not None
+    assert suggestion.text == "\n    if left:\n        return right"
+    rest = await autocomplete.suggest(snapshot(f"{head}\n    if left:\n        "))
+    assert rest is not None
+    assert rest.text == "return right"
+    [(_, limits)] = engine.asked
+    assert (limits.extent, limits.tokens) == (extent, 64)
 
 
 async def test_the_engine_gets_as_many_snippets_as_its_model_reads() -> None:

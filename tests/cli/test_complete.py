@@ -31,6 +31,7 @@ class KnownEngine:
     status = Status(state="ready", before=1000, after=1000)
     notices: tuple[str, ...] = ()
     holes: ClassVar[list[Hole]] = []
+    written = ("number", " * ", "2")
 
     def __init__(
         self, settings: Settings, on_status: Callable[[Status], None], on_notice: Callable[[str], None]
@@ -52,10 +53,11 @@ class KnownEngine:
     ) -> Infilled | None:
         if self.notices:
             return None
-        masked = (Piece("number", 0.5), Piece(None, 0.25), Piece(None, 0.25))
+        first, *others = self.written
+        masked = (Piece(first, 0.5), *(Piece(None, 0.25) for _ in others))
         self.holes.append(hole)
         on_draft(Draft(1, masked))
-        pieces = (Piece("number", 0.5), Piece(" * ", 1.0), Piece("2", 1.0))
+        pieces = (Piece(first, 0.5), *(Piece(text, 1.0) for text in others))
         on_draft(Draft(2, pieces))
         return Infilled(pieces=pieces, end=0.75, steps=2, passes=4, encoded=9, milliseconds=12.5)
 
@@ -188,6 +190,25 @@ def test_the_trace_shows_every_step_and_the_result(
         "",
         "",
         "tokens: 3, denoising steps: 2, milliseconds: 12, confidence: 0.38",
+    ]
+
+
+def test_several_lines_are_printed_and_traced(
+    place: str, known: type[KnownEngine], capsys: pytest.CaptureFixture[str]
+) -> None:
+    known.written = ("number", " * 2", "\n\n\n", "print(double(1))", "\n")
+    whole = ("--set", "suggest.extent=all")
+    assert main(["complete", place, *whole]) == 0
+    assert capsys.readouterr().out == "number * 2\n\n\nprint(double(1))\n"
+    assert main(["complete", place, "--trace", *whole]) == 0
+    assert capsys.readouterr().out.splitlines()[:7] == [
+        "    def double(number):",
+        "  1     return number░░░░",
+        "  2     return number * 2⏎⏎⏎print(double(1))⏎",
+        " =      return number * 2",
+        "    ",
+        "    ",
+        "    print(double(1))",
     ]
 
 

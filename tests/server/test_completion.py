@@ -134,6 +134,24 @@ async def test_typing_what_was_suggested_needs_no_engine(client: Client, engines
     assert len(engines[0].holes) == 1
 
 
+@pytest.mark.parametrize("line_end", ["\n", "\r\n", "\r"])
+async def test_several_lines_end_as_the_document_s_do(
+    client: Client, engines: list[FakeEngine], line_end: str
+) -> None:
+    await client.begin(options={"suggest": {"extent": "block"}})
+    engines[0].text = "\n    if a:\n        return b\n    return a\n\n\nf(1)"
+    client.open(f"def f(a):{line_end}")
+    lines = ["", "    if a:", "        return b", "    return a"]
+    assert await client.complete(0, 9) == (line_end.join(lines), (0, 9, 0, 9))
+    at = {"line": 0, "character": 9}
+    client.change([{"range": {"start": at, "end": at}, "text": f"{line_end}    if a:"}])
+    assert await client.complete(1, 9) == (line_end.join(["", *lines[2:]]), (1, 9, 1, 9))
+    at = {"line": 1, "character": 9}
+    client.change([{"range": {"start": at, "end": at}, "text": f"{line_end}        "}], version=3)
+    assert await client.complete(2, 8) == (line_end.join(["return b", *lines[3:]]), (2, 8, 2, 8))
+    assert len(engines[0].holes) == 1
+
+
 @pytest.mark.parametrize("state", ["starting", "loading", "failed"])
 async def test_null_until_the_first_engine_is_ready(
     client: Client, engines: list[FakeEngine], monkeypatch: pytest.MonkeyPatch, state: str

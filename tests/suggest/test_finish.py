@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from itertools import pairwise
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -7,12 +9,19 @@ from infills import infilled
 from marked import snapshot_of
 from msgspec import structs
 
+from dllm_lsp.context.window import vicinity
 from dllm_lsp.infill.calibration import Calibration
+from dllm_lsp.infill.hole import Hole
 from dllm_lsp.infill.pieces import Piece
-from dllm_lsp.settings import SuggestSettings
+from dllm_lsp.settings import Extent, SuggestSettings
 from dllm_lsp.suggest.finish import finish
 
 SETTINGS = SuggestSettings(confidence=0.3)
+ALL = SuggestSettings(confidence=0.3, extent="all")
+
+
+def hole_at(marked: str, language: str = "python") -> Hole:
+    return vicinity(snapshot_of(marked, language=language))
 
 
 @pytest.mark.parametrize(
@@ -30,7 +39,7 @@ SETTINGS = SuggestSettings(confidence=0.3)
     ],
 )
 def test_what_is_shown(marked: str, written: str, shown: str) -> None:
-    suggestion = finish(snapshot_of(marked), infilled(written), SETTINGS)
+    suggestion = finish(hole_at(marked), infilled(written), SETTINGS)
     assert suggestion is not None
     assert suggestion.text == shown
     assert suggestion.infilled is not None
@@ -51,31 +60,98 @@ def test_what_is_shown(marked: str, written: str, shown: str) -> None:
     ],
 )
 def test_what_is_not_shown(marked: str, written: str) -> None:
-    assert finish(snapshot_of(marked), infilled(written), SETTINGS) is None
+    assert finish(hole_at(marked), infilled(written), SETTINGS) is None
+
+
+@pytest.mark.parametrize(
+    ("marked", "written", "shown"),
+    [
+        ("def f(a):¦\n", "\n    b = a\n    return b\n", "\n    b = a\n    return b"),
+        ("def f(a):\n    ¦\n", "b = a\n\n    return b\n\n\n", "b = a\n\n    return b"),
+        ("def f(a):\r\n    ¦\r\n", "b = a\n    return b", "b = a\n    return b"),
+        # The document's indentation.
+        (
+            "class A:\n\tx = 1\n\n\tdef f(a):¦\n",
+            "\n        b = a\n        return b",
+            "\n\t\tb = a\n\t\treturn b",
+        ),
+        ("def f(a):\n    c = a\n¦\n", "\tb = a\n\treturn b", "    b = a\n    return b"),
+        # What is there already: the rest of the line, lines below, brackets.
+        ("f(¦)\n", "\n    a,\n    b,\n)\nc", "\n    a,\n    b,\n"),
+        ("if a¦ > 3:\n    b\n", " < c > 3:\n    b", " < c"),
+        ("def f(a):\n    ¦\n\n    return b\n", "b = a\n    return b\n\n\ndef g", "b = a"),
+        ("def f(a):\n    ¦\n    return b\n", "b = a\n    c = b\n    ret", "b = a\n    c = b"),
+        # Only what the text says once.
+        ("def f(a):\n    ¦\n", "b = a\n    b = a\n    b = a", "b = a"),
+        ("def f(a):¦\n", "\n    b = a\n    c = a\n    c = a", "\n    b = a\n    c = a"),
+    ],
+)
+def test_what_is_shown_of_several_lines(marked: str, written: str, shown: str) -> None:
+    suggestion = finish(hole_at(marked), infilled(*written.splitlines(keepends=True)), ALL)
+    assert suggestion is not None
+    assert suggestion.text == shown
+
+
+@pytest.mark.parametrize(
+    ("marked", "written"),
+    [
+        ("x = ¦\n", "f(a)\ny = ]"),
+        ("def f(a):¦\n", "\n    b = = a\n    return b"),
+        ("def f(a):¦\n", "\n    b = a\n      return b"),
+        ("def f(a):\n    ¦\n    c = a\n    return b\n", "c = a\n    d = c"),
+        ("def f(a):\n    ¦c = a\n    return b\n", "b = a\n    return b\n    "),
+        ("def f(a):¦\n", "\n\n\n"),
+        ("def f(a):¦\n", "\n    '\x1b'\n"),
+    ],
+)
+def test_what_is_not_shown_of_several_lines(marked: str, written: str) -> None:
+    assert finish(hole_at(marked), infilled(written), ALL) is None
+
+
+@pytest.mark.parametrize(
+    ("extent", "text", "confidence"),
+    [
+        ("line", "", None),
+        ("block", "\n    b = a\n    return b", 0.125),
+        ("all", "\n    b = a\n    return b\n\n\nf(1)", 0.03125),
+    ],
+)
+def test_a_suggestion_reaches_as_far_as_is_set(extent: Extent, text: str, confidence: float | None) -> None:
+    written = infilled("\n    b = a", "\n    return b", "\n\n\n", "f(1)", probability=0.5, end=0.5)
+    suggestion = finish(hole_at("def f(a):¦\n"), written, SuggestSettings(confidence=0, extent=extent))
+    assert (suggestion and (suggestion.text, suggestion.confidence)) == (confidence and (text, confidence))
+
+
+def test_what_is_left_of_several_lines_has_its_own_confidence() -> None:
+    written = infilled("b = a", "\n    c = b", "\n    return c\n", probability=0.5, end=0.5)
+    suggestion = finish(
+        hole_at("def f(a):\n    ¦\n    return c\n"), written, structs.replace(ALL, confidence=0)
+    )
+    assert (suggestion and (suggestion.text, suggestion.confidence)) == ("b = a\n    c = b", 0.25)
 
 
 def test_doubtful_text_stays_hidden() -> None:
     doubtful = infilled("f(", "a", ")", probability=0.6, end=1.0)
-    assert finish(snapshot_of("x = ¦\n"), doubtful, SETTINGS) is None
-    assert finish(snapshot_of("x = ¦\n"), doubtful, SuggestSettings(confidence=0.2)) is not None
+    assert finish(hole_at("x = ¦\n"), doubtful, SETTINGS) is None
+    assert finish(hole_at("x = ¦\n"), doubtful, SuggestSettings(confidence=0.2)) is not None
 
 
 def test_confidence_is_that_of_the_tokens_that_are_left() -> None:
     suggestion = finish(
-        snapshot_of("x = f(¦)\n"), infilled("a", ")", probability=0.5, end=0.5), SuggestSettings(confidence=0)
+        hole_at("x = f(¦)\n"), infilled("a", ")", probability=0.5, end=0.5), SuggestSettings(confidence=0)
     )
     assert suggestion is not None
     assert (suggestion.text, suggestion.confidence) == ("a", 0.5)
 
 
 def test_an_unfinished_canvas_shows_nothing() -> None:
-    assert finish(snapshot_of("x = ¦\n"), infilled("f(", None), SETTINGS) is None
+    assert finish(hole_at("x = ¦\n"), infilled("f(", None), SETTINGS) is None
 
 
 def test_syntax_is_judged_in_python_only() -> None:
     wrong = infilled("= = 1")
-    assert finish(snapshot_of("x ¦\n"), wrong, SETTINGS) is None
-    assert finish(snapshot_of("x ¦\n", language="perl"), wrong, SETTINGS) is not None
+    assert finish(hole_at("x ¦\n"), wrong, SETTINGS) is None
+    assert finish(hole_at("x ¦\n", language="perl"), wrong, SETTINGS) is not None
 
 
 lines = st.lists(
@@ -97,26 +173,32 @@ written = st.lists(
 )
 
 
-@given(documents, written)
+@given(documents, written, st.sampled_from(["line", "block", "all"]))
 def test_the_text_is_the_beginning_of_what_the_engine_wrote_and_repeats_no_neighbor(
-    marked: str, tokens: list[str]
+    marked: str, tokens: list[str], extent: Extent
 ) -> None:
     snapshot = snapshot_of(marked)
-    suggestion = finish(snapshot, infilled(*tokens), SETTINGS)
+    suggestion = finish(vicinity(snapshot), infilled(*tokens), structs.replace(SETTINGS, extent=extent))
     if suggestion is None:
         return
     assert suggestion.text.strip()
-    assert "\n" not in suggestion.text
-    assert "".join(tokens).lstrip(" \t").startswith(suggestion.text.lstrip(" \t"))
+    assert extent != "line" or "\n" not in suggestion.text
+    assert without_blanks("".join(tokens)).startswith(without_blanks(suggestion.text))
     line = snapshot.lines[snapshot.line]
-    inserted = (line[: snapshot.column] + suggestion.text + line[snapshot.column :]).rstrip()
-    following = (line.rstrip() for line in snapshot.lines[snapshot.line + 1 :] if line.strip())
-    assert inserted != next(following, "")
+    inserted = line[: snapshot.column] + suggestion.text + line[snapshot.column :]
+    following = [line.rstrip() for line in snapshot.lines[snapshot.line + 1 :] if line.strip()]
+    finished = [line.rstrip() for line in inserted.split("\n")]
+    assert not following or following[0] not in finished
+    assert all(one != other or not one for one, other in pairwise(finished))
+
+
+def without_blanks(text: str) -> str:
+    return "".join(text.split())
 
 
 @given(documents, st.lists(st.text(max_size=5), max_size=5), st.floats(0, 1))
 def test_any_text_gets_an_answer_above_the_gate(marked: str, tokens: list[str], probability: float) -> None:
-    suggestion = finish(snapshot_of(marked), infilled(*tokens, probability=probability), SETTINGS)
+    suggestion = finish(hole_at(marked), infilled(*tokens, probability=probability), SETTINGS)
     assert suggestion is None or suggestion.confidence >= SETTINGS.confidence
 
 
@@ -125,13 +207,13 @@ def test_confidence_and_gate_are_what_the_model_s_probability_is_worth(
     offset: float, shown: float | None
 ) -> None:
     written = structs.replace(infilled("f(a)", probability=0.5), calibration=Calibration(1.0, offset))
-    suggestion = finish(snapshot_of("x = ¦\n"), written, SETTINGS)
+    suggestion = finish(hole_at("x = ¦\n"), written, SETTINGS)
     assert (suggestion and suggestion.confidence) == (shown and pytest.approx(shown))
 
 
 def test_confidence_is_of_the_text_that_is_left() -> None:
     pieces = (Piece("a", 0.8), Piece(")", 0.5))
     written = structs.replace(infilled(), pieces=pieces, calibration=Calibration(2.0, 0.5))
-    suggestion = finish(snapshot_of("f(¦)\n"), written, SETTINGS)
+    suggestion = finish(hole_at("f(¦)\n"), written, SETTINGS)
     assert suggestion is not None
     assert suggestion.confidence == Calibration(2.0, 0.5)(0.8)

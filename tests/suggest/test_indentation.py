@@ -17,6 +17,8 @@ from dllm_lsp.syntax.region import region_of
         ("def f():\n\tx = 1\n\t¦\n", "    return x", "\treturn x"),
         ("def f():\n\tx =¦\n", "    1", "    1"),
         ("¦\n", "\tx", "\tx"),
+        ("def f():\n\tx = ¦\n", "1\n    if x:\n        y\n", "1\n\tif x:\n\t\ty\n"),
+        ("def f():\n    x = ¦\n", "[\n\t\t1,\n\t]", "[\n        1,\n    ]"),
     ],
 )
 def test_indentation_is_the_documents(marked: str, text: str, shown: str) -> None:

@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from marked import hole_of
 
-from dllm_lsp.suggest.overlap import repeats_neighbor, without_tail
+from dllm_lsp.suggest.overlap import repeats_neighbor, without_lines_below, without_tail
 from dllm_lsp.syntax.region import region_of
 
 
@@ -20,6 +20,9 @@ from dllm_lsp.syntax.region import region_of
         ("x = ¦0\n", "10", "10"),
         ("f(¦)\n", "a)", "a)"),
         ("f(¦\n", "a)", "a)"),
+        ("if x¦ > 3:\n", " < y > 3:\n    pass", " < y"),
+        ("if x¦ > 3:\n", " in (\n    1\n) > 3:", " in (\n    1\n)"),
+        ("for x¦ in y:\n", ", z\n  in y:\n", ", z\n "),
     ],
 )
 def test_a_copy_of_the_rest_of_the_line_is_cut(marked: str, text: str, kept: str) -> None:
@@ -27,9 +30,28 @@ def test_a_copy_of_the_rest_of_the_line_is_cut(marked: str, text: str, kept: str
 
 
 @pytest.mark.parametrize(
+    ("marked", "text", "kept"),
+    [
+        ("    ¦\n\n    return x\n", "x = 1\n    y = 2\n    return x\n\n\ndef", "x = 1\n    y = 2"),
+        ("    ¦\n    return x\n", "x = 1\n    retu", "x = 1"),
+        ("    ¦\n    return x\n", "x = 1\n    retu\n    pass", "x = 1\n    retu\n    pass"),
+        ("    ¦\n    return x\n", "x = 1\n        return x", "x = 1\n        return x"),
+        ("    ¦\n    return x\n", "x = 1\n\n", "x = 1\n\n"),
+        ("f(¦)\n    return x\n", "\n    return x\n", "\n    return x\n"),
+        ("    ¦", "x = 1\n\n", "x = 1\n\n"),
+    ],
+)
+def test_a_copy_of_the_lines_below_is_cut(marked: str, text: str, kept: str) -> None:
+    assert without_lines_below(text, hole_of(marked)) == kept
+
+
+@pytest.mark.parametrize(
     ("marked", "text"),
     [
         ("import os\n¦\nimport re\n", "import re"),
+        ("import os\n¦\nimport re\n", "import json\nimport re"),
+        ("import os\n¦import re\nimport ast\n", "import json\nimport ast\n"),
+        ("import os\n¦\nimport re\n", "\nimport os\nimport json"),
         ("import os\n¦\n\n\nimport re\n", "import re"),
         ("    re¦\n    return x\n", "turn x"),
         ("import os\n\n¦\n", "import os"),
@@ -47,13 +69,14 @@ def test_a_copy_of_the_next_or_previous_line_is_found(marked: str, text: str) ->
         ("import os\n¦\nimport re\n", "import json"),
         ("{\n    {\n    ¦\n}\n", "}"),
         ("import os\nx = 1\n¦\n", "import os"),
+        ("import os\n¦\nimport re\n", "import ast\nimport os"),
     ],
 )
 def test_other_lines_are_no_copies(marked: str, text: str) -> None:
     assert not repeats_neighbor(text, hole_of(marked))
 
 
-words = st.text(alphabet="ab( ,)", max_size=12)
+words = st.text(alphabet="ab( ,)\n", max_size=12)
 
 
 @given(words, words, words)

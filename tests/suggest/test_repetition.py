@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from dllm_lsp.suggest.repetition import is_stuck
+from dllm_lsp.suggest.repetition import is_stuck, without_repeated_line
 
 
 @pytest.mark.parametrize(
@@ -17,3 +17,17 @@ def test_four_copies_at_the_end_are_stuck(text: str) -> None:
 )
 def test_code_and_data_are_not(text: str) -> None:
     assert not is_stuck(text)
+
+
+@pytest.mark.parametrize(
+    ("head", "text", "kept"),
+    [
+        ("    ", "x = 1\n    x = 1\n    x = 1", "x = 1"),
+        ("", "\n    x = 1\n    x = 1  \n", "\n    x = 1"),
+        ("x ", "= 1\nx = 1", "= 1"),
+        ("x ", "= 1\n= 1", "= 1\n= 1"),
+        ("", "x = 1\n\n\n    x = 1", "x = 1\n\n\n    x = 1"),
+    ],
+)
+def test_a_line_that_is_written_again_ends_the_text(head: str, text: str, kept: str) -> None:
+    assert without_repeated_line(text, head) == kept
