@@ -89,11 +89,3 @@ def everything(proposals: Proposals) -> Tensor:
 def _in_place(chosen: Tensor, order: Tensor) -> Tensor:
     """Return which positions are chosen, from which of `order` are."""
     return torch.zeros_like(chosen).scatter_(-1, order, chosen)
-
-
-POLICIES: dict[str, Policy] = {
-    "sequential": sequential,
-    "threshold": threshold,
-    "frechet": frechet,
-    "entropy-bound": entropy_bound,
-}

@@ -84,11 +84,6 @@ def _answer(job: bytes, length: int, seconds: float) -> bytes:
         return answer.read(length + 1)
 
 
-def has_namespaces() -> bool:
-    """Return whether programs run without a network device, and not only without Python's sockets."""
-    return bool(_namespaces())
-
-
 @cache
 def _namespaces() -> tuple[str, ...]:
     """Return the command that gives the process namespaces of its own, or nothing where that is not allowed."""

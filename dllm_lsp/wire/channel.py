@@ -78,11 +78,6 @@ class Channel(Generic[Incoming]):
         """Whether the peer reads so slowly that what can be left out should be."""
         return self._unread > CROWDED_BYTES
 
-    @property
-    def is_closed(self) -> bool:
-        """Whether either side has ended the connection."""
-        return self._writer.is_closing() or self._reader.at_eof()
-
     def close(self) -> None:
         """Close once what is queued has been sent."""
         self._writer.close()

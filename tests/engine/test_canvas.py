@@ -1,11 +1,12 @@
 import pytest
 import torch
+from every_policy import POLICIES
 from hypothesis import given
 from hypothesis import strategies as st
 from scripted import DELETE, DREAMON, EXPAND, MASK, TOKENS, VOCABULARY, Wanted, logits
 
 from dllm_lsp.engine.canvas import Canvas
-from dllm_lsp.engine.policies import POLICIES, THRESHOLD, Policy, everything, sequential, threshold
+from dllm_lsp.engine.policies import THRESHOLD, Policy, everything, sequential, threshold
 
 CPU = torch.device("cpu")
 LONGEST = 8

@@ -2,12 +2,12 @@ from collections.abc import Iterator
 
 import pytest
 import torch
+from every_policy import POLICIES
 from looping import denoise
 from scripted import DELETE, EXPAND, MASK, TOKENS, Scripted
 
 from dllm_lsp.engine.budget import Budget
 from dllm_lsp.engine.canvas import Canvas
-from dllm_lsp.engine.policies import POLICIES
 
 UNHURRIED = float("inf")
 

@@ -3,6 +3,7 @@ from collections.abc import Sequence
 
 import pytest
 import torch
+from every_policy import POLICIES
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from looping import denoise
@@ -12,7 +13,6 @@ from dllm_lsp.engine.budget import Budget
 from dllm_lsp.engine.canvas import Canvas
 from dllm_lsp.engine.healing import Stem
 from dllm_lsp.engine.model import CanvasTokens
-from dllm_lsp.engine.policies import POLICIES
 from dllm_lsp.models.checkpoints.tokenizer import Tokenizer
 
 TOKENIZER = tiny_tokenizer()

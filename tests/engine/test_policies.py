@@ -2,11 +2,11 @@ import math
 
 import pytest
 import torch
+from every_policy import POLICIES
 from hypothesis import given
 from hypothesis import strategies as st
 
 from dllm_lsp.engine.policies import (
-    POLICIES,
     THRESHOLD,
     Proposals,
     entropy_bound,

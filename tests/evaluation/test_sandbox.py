@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from dllm_lsp.evaluation import sandbox
-from dllm_lsp.evaluation.sandbox import has_namespaces, passes
+from dllm_lsp.evaluation.sandbox import passes
 
 FORK = "import ctypes, os, time\nif ctypes.CDLL(None).fork() == 0:\n    "
 
@@ -15,7 +15,7 @@ FORK = "import ctypes, os, time\nif ctypes.CDLL(None).fork() == 0:\n    "
 @pytest.fixture(params=[True, False], ids=["namespaces", "plain"])
 def namespaces(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> bool:
     """Both ways of confining a program; the first is not allowed everywhere."""
-    if request.param and not has_namespaces():
+    if request.param and not sandbox._namespaces():
         pytest.skip("this system allows no namespaces")
     if not request.param:
         monkeypatch.setattr(sandbox, "_namespaces", lambda: ())
