@@ -19,10 +19,11 @@ from pygls.exceptions import (
 from pygls.protocol import LanguageServerProtocol, lsp_method
 
 from dllm_lsp.server.documents import Documents
+from dllm_lsp.server.internals import OpenProtocol
 from dllm_lsp.text.positions import Encoding
 
 if TYPE_CHECKING:
-    from pygls.protocol.json_rpc import MessageCallback, MessageHandler, MsgId
+    from pygls.protocol.json_rpc import MsgId
 
 _log = logging.getLogger(__name__)
 
@@ -38,24 +39,14 @@ class Unread:
     jsonrpc: str = LanguageServerProtocol.VERSION
 
 
-class Protocol(LanguageServerProtocol):
+class Protocol(OpenProtocol):
     """Answers every request, in turn or not, and keeps documents of our own."""
 
     @property
     def workspace(self) -> Documents:
         """The client's documents, after `initialize`."""
-        assert isinstance(self._workspace, Documents)
-        return self._workspace
-
-    @property
-    def was_shut_down(self) -> bool:
-        """Whether the client has asked for the end."""
-        return self._shutdown
-
-    def close(self) -> None:
-        """Cancel what is being answered and asked."""
-        for future in list(self._request_futures.values()):
-            future.cancel()
+        assert isinstance(self.documents, Documents)
+        return self.documents
 
     def structure_message(self, data: dict[str, Any]) -> Any:
         """Return the message that an object of JSON is.
@@ -82,7 +73,7 @@ class Protocol(LanguageServerProtocol):
         if error is None:
             super().handle_message(message)
         elif (id := getattr(message, "id", None)) is not None:
-            self._send_response(id, error=error.to_response_error())
+            self.send_error(id, error)
 
     def refuse(self, error: Exception, _source: Any) -> None:
         """Answer what is no message: nobody knows the id of the request that it may have been."""
@@ -90,7 +81,7 @@ class Protocol(LanguageServerProtocol):
             error = JsonRpcParseError.of(error)
         if isinstance(error, (JsonRpcParseError, JsonRpcInvalidRequest)):
             response = {"jsonrpc": self.VERSION, "id": None, "error": error.to_response_error()}
-            self._send_data(response)
+            self.send_object(response)
         else:
             _log.warning("a message was passed over: %r", error)
 
@@ -98,11 +89,11 @@ class Protocol(LanguageServerProtocol):
         """Return why a method may not be called now; pygls would not answer, or answer wrongly."""
         if method in (None, types.EXIT):
             return None
-        if self._shutdown:
+        if self.was_shut_down:
             return JsonRpcInvalidRequest("the server is shutting down")
-        if self._workspace is None and method != types.INITIALIZE:
+        if self.documents is None and method != types.INITIALIZE:
             return JsonRpcServerNotInitialized(f"{method} came before initialize")
-        if self._workspace is not None and method == types.INITIALIZE:
+        if self.documents is not None and method == types.INITIALIZE:
             return JsonRpcInvalidRequest("the server is initialized already")
         return None
 
@@ -114,33 +105,20 @@ class Protocol(LanguageServerProtocol):
                 self.workspace.remove_text_document(str(document.get("uri")))
         return message.error
 
-    def _execute_handler(
-        self,
-        msg_id: MsgId,
-        handler: MessageHandler,
-        callback: MessageCallback,
-        args: tuple[Any, ...] | None = None,
-        kwargs: dict[str, Any] | None = None,
-    ) -> None:
-        """Run a handler, and forget it when it has ended; pygls keeps those of notifications for ever."""
-        super()._execute_handler(msg_id, handler, callback, args, kwargs)
-        if future := self._request_futures.get(msg_id):
-            future.add_done_callback(lambda _: self._request_futures.pop(msg_id, None))
-
     @lsp_method(types.INITIALIZE)
     def lsp_initialize(self, params: types.InitializeParams) -> Generator[Any, Any, types.InitializeResult]:
         """Initialize as pygls does, with documents of our own."""
         result = yield from super().lsp_initialize(params)
         encoding = Encoding(result.capabilities.position_encoding or Encoding.UTF16)
-        self._workspace = Documents(encoding, params.workspace_folders or ())
+        self.documents = Documents(encoding, params.workspace_folders or ())
         return result
 
     @lsp_method(types.SHUTDOWN)
     def lsp_shutdown(self, *args: Any) -> Any:
         """Accept nothing but `exit` from now on. What runs may end; pygls fails when it cancels it here."""
-        self._shutdown = True
+        self.shut_down()
 
     @lsp_method(types.EXIT)
     def lsp_exit(self, *args: Any) -> Any:
         """End this session; pygls would end the process, and other clients' sessions with it."""
-        self._server.shutdown()
+        self.end_session()

@@ -7,13 +7,10 @@ import logging
 from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
-from threading import Event
 from typing import TYPE_CHECKING, Any
 
 from lsprotocol import types
 from pygls.exceptions import JsonRpcException, JsonRpcInternalError
-from pygls.io_ import run_async
-from pygls.lsp.server import LanguageServer
 
 from dllm_lsp import __version__
 from dllm_lsp.project.files import path_of
@@ -22,6 +19,7 @@ from dllm_lsp.server.backend import Backend
 from dllm_lsp.server.completion import InlineCompletion
 from dllm_lsp.server.converter import converter
 from dllm_lsp.server.frames import MessageReader, MessageWriter
+from dllm_lsp.server.internals import OpenServer
 from dllm_lsp.server.progress import LoadingProgress
 from dllm_lsp.server.protocol import Protocol
 from dllm_lsp.settings import Settings, merged
@@ -35,7 +33,7 @@ NAME = "dllm-lsp"  # of the server, and of its section in a client's settings
 _log = logging.getLogger(__name__)
 
 
-class Session(LanguageServer):
+class Session(OpenServer):
     """What one client sees. `settings` are those of the command line; the client's come on top."""
 
     protocol: Protocol
@@ -52,16 +50,14 @@ class Session(LanguageServer):
 
     async def serve(self, stream: asyncio.StreamReader, write: Callable[[bytes], Any]) -> int:
         """Serve until the client leaves; return 0 if it said so before, else 1, as the protocol wants."""
-        self._stop_event = Event()
         self.protocol.set_writer(MessageWriter(write, self.shutdown), include_headers=False)
         reader, refuse = MessageReader(stream), self.protocol.refuse
-        messages = run_async(self._stop_event, reader, self.protocol, error_handler=refuse)
-        self._reading = asyncio.create_task(messages)
+        self._reading = asyncio.create_task(self.read(reader, refuse))
         try:
             await asyncio.wait([self._reading])
         finally:
             self.shutdown()
-            self.protocol.close()
+            self.protocol.cancel_all()
             if self._progress is not None:
                 self._progress.close()
             await self.backend.close()
