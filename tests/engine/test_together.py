@@ -54,7 +54,7 @@ WISHES = [
     ),
     Wish("d.py", hole("x = ", "\ny = 1\n"), replace(FOREVER, passes=2), Effort(9, 1, threshold)),
     Wish("e.py", hole("class Poi", SOURCE), replace(FOREVER, tokens=4, exact=True), Effort(9, 3, sequential)),
-    Wish("f.py", hole("f(", ")"), replace(FOREVER, line=True, confidence=0.5), EFFORTS["instant"]),
+    Wish("f.py", hole("f(", ")"), replace(FOREVER, extent="line", confidence=0.5), EFFORTS["instant"]),
     Wish("g.py", hole("x", "y"), replace(FOREVER, tokens=0), EFFORTS["low"]),
 ]
 """Each with limits, stem and effort of its own."""

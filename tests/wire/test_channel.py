@@ -79,8 +79,7 @@ async def test_a_peer_that_never_reads_is_disconnected(kind: str, folder: Path):
         for _ in range(20):
             engine.send(Failure(1, "x" * 1_000_000))
         with pytest.raises(ConnectionError):
-            for _ in range(20):
-                await client.receive()
+            await _received(client, 20)
 
 
 async def test_who_does_not_know_the_token_is_turned_away(folder: Path, monkeypatch: pytest.MonkeyPatch):
@@ -98,3 +97,8 @@ async def test_defaults_survive_the_journey(folder: Path, status: Status):
     async with pair(folder / "socket") as (client, engine):
         engine.send(status)
         assert await client.receive() == status
+
+
+async def _received(channel: Channel[ToClient], count: int) -> None:
+    for _ in range(count):
+        await channel.receive()
