@@ -17,6 +17,7 @@ from dllm_lsp.engine.effort import Effort
 from dllm_lsp.engine.length import lengths_within, merit
 from dllm_lsp.engine.policies import sequential, threshold
 from dllm_lsp.engine.request import Asked, Request, Served
+from dllm_lsp.infill.hole import Hole
 from dllm_lsp.infill.limits import Limits
 
 CPU = torch.device("cpu")
@@ -30,16 +31,16 @@ class Spelled:
 
 
 class Around:
-    """A context of nothing."""
+    """A context that is brought to a hole."""
 
     bytes = 0
+    hole: WholeWords | None = None
 
-    def become(self, before: list[int], after: list[int]) -> int:
-        self.sides = before, after
-        return 0
 
-    def relate(self, snippets: Sequence[list[int]], has_time: Callable[[], bool]) -> int:
-        return 0
+class WholeWords:
+    """A hole that begins with nothing."""
+
+    stem = ""
 
 
 class LengthKnower:
@@ -62,9 +63,16 @@ class LengthKnower:
     def context(self, language: str) -> Around:
         return Around()
 
+    def read(self, hole: Hole) -> WholeWords:
+        raise NotImplementedError
+
+    def encode(self, context: Around, tokens: WholeWords, has_time: Callable[[], bool]) -> int:
+        context.hole = tokens
+        return 0
+
     @contextmanager
     def surroundings(self, context: Around, canvas: int) -> Iterator[int]:
-        assert context.sides == ([1, 2], [3])
+        assert context.hole is not None
         self.open += 1
         try:
             yield canvas
@@ -89,7 +97,7 @@ class LengthKnower:
 def ended(model: LengthKnower, effort: Effort, limits: Limits, relieve: Callable[[], None] = int) -> Request:
     """Return a request that was served alone until it ended."""
     served = Served(model, Spelled(), CPU, None, relieve)  # type: ignore[arg-type]
-    asked = Asked(before=[1, 2], after=[3], snippets=[], stem="", limits=limits, effort=effort)
+    asked = Asked(WholeWords(), limits, effort)
     request = Request(served, model.context("python"), asked, Budget(99, math.inf))
     while request.wanted is not None:
         try:
