@@ -97,7 +97,7 @@ class LengthKnower:
 def ended(model: LengthKnower, effort: Effort, limits: Limits, relieve: Callable[[], None] = int) -> Request:
     """Return a request that was served alone until it ended."""
     served = Served(model, Spelled(), CPU, None, relieve)  # type: ignore[arg-type]
-    asked = Asked(WholeWords(), limits, effort)
+    asked = Asked("", WholeWords(), limits, effort)
     request = Request(served, model.context("python"), asked, Budget(99, math.inf))
     while request.wanted is not None:
         try:

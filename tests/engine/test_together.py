@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 import pytest
+import tiny_adapted
 import torch
 from msgspec.structs import replace
 from tiny_checkpoints import write_a2d, write_dream
@@ -68,12 +69,14 @@ SHARED = [
 """Places in one document, whose context is another one for each."""
 
 
-@pytest.fixture(scope="module", params=["streams", "A2D", "Dream"])
+@pytest.fixture(scope="module", params=["streams", "A2D", "Dream", "adapted"])
 def engine(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Engine:
     if request.param == "streams":
         return Engine(
             StreamsInfilling(tiny_model(snippets=2), tiny_tokenizer()), tiny_tokenizer(), "tiny", CPU
         )
+    if request.param == "adapted":
+        return Engine(tiny_adapted.infilling(), tiny_adapted.tokenizer(), "tiny", CPU)
     folder: Path = tmp_path_factory.mktemp(request.param)
     {"A2D": write_a2d, "Dream": write_dream}[request.param](folder, dtype=torch.float32)
     network, tokenizer = load_checkpoint(folder, CPU)
