@@ -101,6 +101,10 @@ class Model(Protocol[_Context, _Tokens, _Around]):
         """
         ...
 
-    def fit(self, context: _Context, canvas: Tensor) -> Tensor:
-        """Return how well the code after a finished canvas [n] follows it: a scalar, in nats a token, at most 0."""
+    @property
+    def fit(self) -> Callable[[_Context, Tensor], Tensor] | None:
+        """How well the code after a finished canvas [n] follows it: a scalar, in nats a token, at most 0.
+
+        None for a model that can delete, which has but one candidate.
+        """
         ...

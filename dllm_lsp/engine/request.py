@@ -142,8 +142,9 @@ class Request:
         if len(lengths) > 1:
             self._encode()
             self._budget.spend()
-            fit = torch.stack([model.fit(self._context, written) for written in canvas.written])
-            canvas = canvas.row(int(merit(canvas, fit).argmax()))
+            assert model.fit is not None, "a model that cannot delete"
+            fits = torch.stack([model.fit(self._context, written) for written in canvas.written])
+            canvas = canvas.row(int(merit(canvas, fits).argmax()))
             draft = self._show(canvas)
         self.infilled = Infilled(
             pieces=draft.pieces,

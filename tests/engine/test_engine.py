@@ -92,8 +92,9 @@ def test_of_a_long_context_the_near_ends_are_seen() -> None:
     near = tiny_tokenizer().encode(SOURCE)
     assert SOURCE.endswith("\n"), "no word is cut"
     assert len(near) * 9 > model.before + model.after
-    assert model.latest.last == near[-1]
-    assert model.latest.behind(8) == near[:8]
+    before, after, _ = model.latest.streams
+    assert before.ids[before.length - 1] == near[-1]
+    assert after.ids[after.length - 8 : after.length].flip(0).tolist() == near[:8]
 
 
 @pytest.mark.parametrize("effort", EFFORTS)

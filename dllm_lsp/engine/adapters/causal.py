@@ -30,9 +30,6 @@ from dllm_lsp.models.network.transformer import Rotation, Transformer
 MASK = 16
 """Stands for the mask on canvases: a special token of the base that no text becomes and nothing writes."""
 
-FIT = 8
-"""Tokens of the code after a canvas that tell how well it fits."""
-
 
 class CausalTokens(NamedTuple):
     """The streams around a hole, the code before it last, and the text that the canvas begins with."""
@@ -184,10 +181,6 @@ class CausalInfilling:
         x = self._network.mask.where((ids == MASK)[:, None], writer.embedding(ids))
         hidden = cached_pass(writer, x, rotate, spans)
         return list(writer.logits(hidden).split(counts))
-
-    def fit(self, context: CausalContext, canvas: Tensor) -> Tensor:
-        """Refuse: this model says itself where a text ends, and has but one candidate."""
-        raise NotImplementedError
 
 
 def _among(canvas: Tensor) -> Tensor | None:

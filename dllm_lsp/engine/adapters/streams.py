@@ -18,10 +18,6 @@ from dllm_lsp.models.checkpoints.tokenizer import Tokenizer
 from dllm_lsp.models.streams.encoded import AFTER, BEFORE, Stream, Streams
 from dllm_lsp.models.streams.model import StreamsModel, Surroundings
 
-FIT = 8
-"""How many tokens behind a hole are looked at to judge what was written into it."""
-
-
 SMALL = 10_000_000
 """A network of fewer parameters is small. Measured at 2.6 million; nothing between that and half a billion was."""
 
@@ -63,15 +59,6 @@ class StreamsContext:
         )
 
     @property
-    def last(self) -> int:
-        """The token before the hole."""
-        return self._before.ids[-1]
-
-    def behind(self, count: int) -> list[int]:
-        """Return up to `count` tokens after the hole, in reading order."""
-        return self._after.ids[:0:-1][:count]
-
-    @property
     def streams(self) -> Streams:
         """What is encoded."""
         return Streams(self._before.stream, self._after.stream, tuple(self._snippets.values()))
@@ -102,6 +89,8 @@ class StreamsContext:
 
 class StreamsInfilling:
     """A network of context streams as the engine sees it; see `model.Model`."""
+
+    fit = None
 
     def __init__(self, network: StreamsModel, tokenizer: Tokenizer) -> None:
         self._network, self._tokenizer = network, tokenizer
@@ -137,19 +126,6 @@ class StreamsInfilling:
     def denoise(self, canvases: Sequence[Tensor], around: Sequence[Surroundings]) -> list[Tensor]:
         """Return the log-probabilities [n, vocabulary] of canvases [n]; see `model.Model`."""
         return self._network.denoise(canvases, around)
-
-    def fit(self, context: StreamsContext, canvas: Tensor) -> Tensor:
-        """Return the mean log-probability of up to FIT tokens behind the hole; see `model.Model`.
-
-        They are read from left to right behind the canvas, which is read on behind the code before the hole: what
-        the network was trained to predict on that stream.
-        """
-        behind = canvas.new_tensor(context.behind(FIT))
-        if not len(behind):
-            return torch.zeros((), device=canvas.device)
-        text = torch.cat([canvas.new_tensor([context.last]), canvas, behind])
-        following = self._network.read_on(context.streams.before, text)[len(canvas) : -1]
-        return following.gather(-1, behind[:, None]).mean()
 
 
 def _shared_prefix(a: list[int], b: list[int]) -> int:

@@ -7,8 +7,7 @@ from hypothesis import strategies as st
 from opened import Opened
 from tiny_model import tiny_model, tiny_tokenizer
 
-from dllm_lsp.engine.adapters.streams import FIT, StreamsContext, StreamsInfilling
-from dllm_lsp.models.streams.encoded import BEFORE
+from dllm_lsp.engine.adapters.streams import StreamsContext, StreamsInfilling
 
 NETWORK = tiny_model(snippets=2)
 MODEL = StreamsInfilling(NETWORK, tiny_tokenizer())
@@ -152,14 +151,3 @@ def test_the_memory_of_a_context_is_known() -> None:
     shape = NETWORK.config.transformer
     tokens = NETWORK.config.before + NETWORK.config.after + 2
     assert MODEL.context("python").bytes > 2 * 4 * shape.layers * shape.width * tokens
-
-
-@given(st.lists(TOKENS, max_size=9), st.lists(TOKENS, max_size=12), st.lists(TOKENS, max_size=4))
-def test_fit_is_how_likely_the_code_after_is_read_from_left_to_right(
-    before: list[int], after: list[int], canvas: list[int]
-) -> None:
-    known = after[:FIT]
-    whole = torch.tensor([tiny_tokenizer().begin("python"), *before, *canvas, *known])
-    expected = NETWORK.log_likelihoods(whole, BEFORE).tolist()[-len(known) :] if known else []
-    fit = MODEL.fit(context_of((before, after, [])), torch.tensor(canvas, dtype=torch.long))
-    assert float(fit) == pytest.approx(sum(expected) / max(1, len(known)), rel=1e-3, abs=1e-4)
