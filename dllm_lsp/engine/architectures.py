@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
+from dllm_lsp.engine.adapters.causal import CausalInfilling
 from dllm_lsp.engine.adapters.full import BidirectionalInfilling
 from dllm_lsp.engine.adapters.scored_streams import token_surprises
 from dllm_lsp.engine.adapters.streams import StreamsInfilling
 from dllm_lsp.engine.model import Model
+from dllm_lsp.models.checkpoints.causal import Causal
 from dllm_lsp.models.checkpoints.full import Bidirectional
 from dllm_lsp.models.streams.model import StreamsModel
 
@@ -27,4 +29,5 @@ class Served(NamedTuple):
 SERVED = {
     StreamsModel.architecture: Served(StreamsInfilling, token_surprises),
     Bidirectional.architecture: Served(BidirectionalInfilling),
+    Causal.architecture: Served(CausalInfilling),
 }

@@ -20,8 +20,11 @@ from dllm_lsp.fetching.errors import GgufError
 from dllm_lsp.fetching.gguf_file import Floats, GgufFile
 from dllm_lsp.fetching.llama import config, parameters, read_llama
 from dllm_lsp.fetching.offers import Offer
-from dllm_lsp.fetching.shelf import LAYOUT, RECORD, Record
+from dllm_lsp.fetching.shelf import LAYOUT, RECORD, Record, fingerprint_of
 from dllm_lsp.fetching.vocabulary import read_tokens, tokenizer
+
+FAMILY = "causal"
+"""The architecture that `config.json` names: a causal base, used with an adapter."""
 
 _CHANGES = """\
 
@@ -42,7 +45,11 @@ def write_checkpoint(source: Path, offer: Offer, folder: Path, report: Callable[
     llama = read_llama(file, vocabulary)
     folder.mkdir()
     (folder / "tokenizer.json").write_text(tokenizer(file, said), encoding="utf-8")
-    described = config(llama, file, vocabulary, offer.name)
+    described = config(llama, file, vocabulary) | {
+        "family": FAMILY,
+        "base": offer.name,
+        "fingerprint": fingerprint_of(offer.gguf.sha256),
+    }
     (folder / "config.json").write_bytes(msgspec.json.format(msgspec.json.encode(described)) + b"\n")
     (folder / "NOTICE").write_text(f"{offer.origin}\n{_CHANGES}", encoding="utf-8")
     report(f"converting {offer.parameters / 1e6:.0f} million weights")

@@ -121,12 +121,11 @@ def rotated_in_halves(rows: Floats, head: int) -> Floats:
     return rows.reshape(-1, head // 2, 2, width).swapaxes(1, 2).reshape(-1, width)
 
 
-def config(llama: Llama, file: GgufFile, vocabulary: int, base: str) -> dict[str, Any]:
-    """Return `config.json` as transformers writes it, with `base`, the name of the model here."""
+def config(llama: Llama, file: GgufFile, vocabulary: int) -> dict[str, Any]:
+    """Return `config.json` as transformers writes it."""
     return {
         "architectures": ["LlamaForCausalLM"],
         "model_type": "llama",
-        "base": base,
         "attention_bias": False,
         "bos_token_id": llama.begin,
         "dtype": "float16",

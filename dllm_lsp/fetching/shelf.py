@@ -26,10 +26,13 @@ class Record(Struct, frozen=True, kw_only=True):
     source: str
     files: dict[str, int]
 
-    @property
-    def fingerprint(self) -> str:
-        """A SHA-256 that names these weights on every machine, for what is made for them; weights are not read."""
-        return hashlib.sha256(f"{self.source} {self.layout}".encode()).hexdigest()
+
+def fingerprint_of(source: str) -> str:
+    """Return a SHA-256 that names weights on every machine, from that of the GGUF they were read from.
+
+    What is made for them, such as an adapter, names it. The weights are not read.
+    """
+    return hashlib.sha256(f"{source} {LAYOUT}".encode()).hexdigest()
 
 
 def folder(name: str) -> Path:

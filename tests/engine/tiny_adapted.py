@@ -11,6 +11,7 @@ from torch import nn
 
 from dllm_lsp.engine.adapters.causal import CausalInfilling
 from dllm_lsp.models.adapted.network import Adapted, Factors, adapted
+from dllm_lsp.models.checkpoints.causal import Causal
 from dllm_lsp.models.checkpoints.layouts import QWEN
 from dllm_lsp.models.checkpoints.shapes import qwen_shape
 from dllm_lsp.models.checkpoints.tokenizer import TextTokenizer
@@ -76,7 +77,7 @@ def tiny_adapted(name: str = "Llama", size: float = 0.3) -> Adapted:
 
 def infilling(name: str = "Llama", size: float = 0.3, snippets: int = 2) -> CausalInfilling:
     torch.manual_seed(0)
-    return CausalInfilling(tiny_adapted(name, size), tokenizer(), snippets, canvas=12)
+    return CausalInfilling(Causal(tiny_adapted(name, size), snippets, canvas=12), tokenizer())
 
 
 __all__ = ["SOURCE", "base", "factors", "infilling", "tiny_adapted", "tokenizer"]

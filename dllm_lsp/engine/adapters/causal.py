@@ -18,9 +18,9 @@ from torch import Tensor
 from dllm_lsp.engine.model import CanvasTokens
 from dllm_lsp.engine.tokens import near_end
 from dllm_lsp.infill.hole import Hole
-from dllm_lsp.models.adapted.geometry import CANVAS, END, SNIPPETS, Kind, Stream, stream
+from dllm_lsp.models.adapted.geometry import END, Kind, Stream, stream
 from dllm_lsp.models.adapted.healing import healed_start
-from dllm_lsp.models.adapted.network import Adapted
+from dllm_lsp.models.checkpoints.causal import Causal
 from dllm_lsp.models.checkpoints.tokenizer import TextTokenizer
 from dllm_lsp.models.network.keyvalues import KeyValues
 from dllm_lsp.models.network.passes import Span, cached_pass, causal
@@ -116,12 +116,10 @@ class CausalInfilling:
     """An adapted base as the engine sees it; see `model.Model`."""
 
     is_small = False
+    fit = None
 
-    def __init__(
-        self, network: Adapted, tokenizer: TextTokenizer, snippets: int = 0, canvas: int = CANVAS
-    ) -> None:
-        """`snippets` and `canvas`: what the adapter was trained with."""
-        assert snippets <= SNIPPETS
+    def __init__(self, causal: Causal, tokenizer: TextTokenizer) -> None:
+        network = causal.network
         self._network, self._tokenizer = network, tokenizer
         self._device = network.mask.device
         self._pool = Pool(network.base)
@@ -134,7 +132,7 @@ class CausalInfilling:
             waits=True,
         )
         self.before, self.after = Kind.BEFORE.room, Kind.REST.room + Kind.BELOW.room
-        self.snippets, self.canvas = snippets, canvas
+        self.snippets, self.canvas = causal.snippets, causal.canvas
 
     def read(self, hole: Hole) -> CausalTokens:
         """Return the streams around a hole. Each of them is tokenized alone."""

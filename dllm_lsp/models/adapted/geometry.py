@@ -13,7 +13,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from enum import Enum
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 SINK = 0
 """The first token of every stream: the base's end of a text, which begins its texts too."""
@@ -74,3 +74,9 @@ def stream(kind: Kind, tokens: Sequence[int], number: int = 0) -> Stream:
     assert 0 <= number < (SNIPPETS if kind is Kind.SNIPPET else 1)
     kept = tokens[-kind.room :] if kind is Kind.BEFORE else tokens[: kind.room]
     return Stream((SINK, kind.mark, *kept), _FIRST[kind] + number * kind.positions)
+
+
+def geometry() -> dict[str, Any]:
+    """Return all of this as JSON: what an adapter was trained with must be what it is used with."""
+    kinds = {kind.name.lower(): {"mark": kind.mark, "positions": kind.positions} for kind in Kind}
+    return {"sink": SINK, "end": END, "head": HEAD, "snippets": SNIPPETS, "canvas": CANVAS, "streams": kinds}

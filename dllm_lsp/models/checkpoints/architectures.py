@@ -13,6 +13,7 @@ from typing import ClassVar, Protocol
 import torch
 from msgspec import json
 
+from dllm_lsp.models.checkpoints.causal import Causal, load_causal
 from dllm_lsp.models.checkpoints.errors import CheckpointError
 from dllm_lsp.models.checkpoints.families import SUPPORTED
 from dllm_lsp.models.checkpoints.full import Bidirectional, load_bidirectional
@@ -45,6 +46,7 @@ Load = Callable[[Path, torch.device, torch.dtype], tuple[Network, TextTokenizer]
 LOADERS: dict[str, Load] = {
     StreamsModel.architecture: load_streams,
     Bidirectional.architecture: load_bidirectional,
+    Causal.architecture: load_causal,
 }
 
 _CONFIG, _FAMILY, _PUBLISHED = "config.json", "family", "model_type"

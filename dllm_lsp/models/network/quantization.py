@@ -32,14 +32,14 @@ def quantize(
 ) -> None:
     """Put a network's matrices and embeddings onto a device as "int8" or "fp8", one at a time, and the rest too.
 
-    Modules of the types `kept` keep their matrices as they are.
+    Modules of the types `kept` keep their matrices as they are, and so does what is quantized already.
     """
     kind = Fp8Linear if precision == "fp8" else Int8Linear if device.type != "cpu" else PackedLinear
     for module in [module for module in network.modules() if not isinstance(module, kept)]:
         for name, child in module.named_children():
             if isinstance(child, nn.Linear):
                 setattr(module, name, kind(child.weight.to(device), child.bias))
-        if isinstance(module, Transformer):
+        if isinstance(module, Transformer) and isinstance(module.embedding, nn.Embedding):
             _quantize_embedding(module, kind, device)
     network.to(device)
 

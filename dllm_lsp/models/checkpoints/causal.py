@@ -1,0 +1,103 @@
+"""A causal base in a folder, and the adapter for it that ships with the package."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Any, ClassVar
+
+import torch
+from msgspec import Meta, Struct, ValidationError, convert
+
+from dllm_lsp.fingerprints import known
+from dllm_lsp.models.adapted.geometry import CANVAS, POSITIONS, SNIPPETS, geometry
+from dllm_lsp.models.adapted.network import Adapted, adapted
+from dllm_lsp.models.checkpoints.adapter import read_adapter, stacked
+from dllm_lsp.models.checkpoints.errors import CheckpointError
+from dllm_lsp.models.checkpoints.layouts import QWEN
+from dllm_lsp.models.checkpoints.shapes import qwen_shape
+from dllm_lsp.models.checkpoints.tokenizer import TextTokenizer
+from dllm_lsp.models.checkpoints.vocabulary import read_json, read_vocabulary
+from dllm_lsp.models.checkpoints.weights import WeightFiles
+from dllm_lsp.models.network.quantization import quantize
+from dllm_lsp.models.network.transformer import Transformer
+
+ADAPTERS = Path(__file__).parents[1] / "adapters"
+"""The adapters that ship with the package, each in a folder of its base's name."""
+
+
+class Trained(Struct, frozen=True, kw_only=True):
+    """How an adapter was trained: where streams stood, the most snippets, and the largest canvas in tokens."""
+
+    geometry: dict[str, Any]
+    snippets: Annotated[int, Meta(ge=0, le=SNIPPETS)]
+    canvas: Annotated[int, Meta(ge=1, le=CANVAS)]
+
+
+@dataclass(frozen=True, slots=True)
+class Causal:
+    """An adapted base; `snippets` and `canvas` (tokens) are the most that its adapter was trained with."""
+
+    architecture: ClassVar[str] = "causal"
+
+    network: Adapted
+    snippets: int
+    canvas: int
+
+    @property
+    def transformer(self) -> Transformer:
+        """The base."""
+        return self.network.base
+
+    def quantize(self, precision: str, device: torch.device) -> None:
+        """Bring both networks onto a device, with their matrices as "int8" or "fp8"; they share embedding and head."""
+        base, writer, _ = self.network
+        quantize(base, precision, device)
+        writer.embedding, writer.head = base.embedding, base.head
+        quantize(writer, precision, device)
+
+
+def load_causal(folder: Path, device: torch.device, dtype: torch.dtype) -> tuple[Causal, TextTokenizer]:
+    """Load a base onto a device, in a precision, and its adapter; raise CheckpointError."""
+    config, weights = read_json(folder / "config.json"), WeightFiles(folder)
+    tensors, kind = weights.shapes.keys(), config.get("model_type")
+    shape = qwen_shape(config, tensors, bias=kind == "qwen2", qk_norm=kind == "qwen3")
+    if shape.positions < POSITIONS:
+        raise CheckpointError(
+            f"the base in {folder} knows {shape.positions} positions, and {POSITIONS} are needed"
+        )
+    with torch.device("meta"):
+        base = Transformer(shape.transformer)
+    weights.load(base, lambda name: QWEN.place(name, shape.transformer), device=device, dtype=dtype)
+    base.eval().requires_grad_(False)
+    found = read_adapter(_adapter(folder, config), known(folder) or "", shape.transformer)
+    trained = _trained(found.metadata)
+    factors = stacked(found.factors, shape.transformer)
+    network = adapted(base, factors, found.mask.to(device, dtype))
+    return Causal(network, trained.snippets, trained.canvas), read_vocabulary(folder).tokenizer
+
+
+def _adapter(folder: Path, config: dict[str, Any]) -> Path:
+    """Return the folder of the adapter for a base; raise CheckpointError if none is here."""
+    name = config.get("base")
+    found = ADAPTERS / str(name)
+    if not isinstance(name, str) or found.parent != ADAPTERS or not found.is_dir():
+        raise CheckpointError(
+            f"the base in {folder} has no adapter that makes it an infiller: this version of dllm-lsp ships one for "
+            f"{', '.join(sorted(each.name for each in ADAPTERS.iterdir() if each.is_dir()))}"
+        )
+    return found
+
+
+def _trained(metadata: Mapping[str, Any]) -> Trained:
+    """Return how an adapter was trained; raise CheckpointError unless it was with today's geometry."""
+    try:
+        trained = convert(metadata, Trained)
+    except ValidationError as error:
+        raise CheckpointError(f"the adapter does not say how it was trained: {error}") from error
+    if trained.geometry != geometry():
+        raise CheckpointError(
+            "the adapter was trained with other places for its streams than this version of dllm-lsp gives them"
+        )
+    return trained
