@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from dllm_lsp.cli.errors import LocationError
-from dllm_lsp.project.files import LANGUAGES
+from dllm_lsp.languages.lookup import id_of
 from dllm_lsp.text.document import split_lines
 from dllm_lsp.text.positions import content_of
 from dllm_lsp.text.snapshot import Snapshot
@@ -43,9 +43,8 @@ class Location:
                 f"line {self.line} of {self.file} has {length} characters: the last column is {length + 1}, "
                 f"not {self.column}"
             )
-        language = LANGUAGES.get(self.file.suffix.lower(), "plaintext")
         uri = self.file.absolute().as_uri()
-        return Snapshot(uri, None, language, tuple(lines), self.line - 1, self.column - 1)
+        return Snapshot(uri, None, id_of(self.file.name), tuple(lines), self.line - 1, self.column - 1)
 
     def _text(self) -> str:
         try:

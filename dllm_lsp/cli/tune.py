@@ -17,7 +17,6 @@ from dllm_lsp.engine.calibration import read_calibration, write_calibration
 from dllm_lsp.evaluation.answers import Writer
 from dllm_lsp.evaluation.holes import cut_holes
 from dllm_lsp.fingerprints import fingerprint
-from dllm_lsp.project.files import LANGUAGES
 from dllm_lsp.settings import Settings
 from dllm_lsp.training.progress import progress
 from dllm_lsp.training.repository import Split, read_repository, split
@@ -58,7 +57,7 @@ def forget(repository: Path) -> int:
 def _in_home(home: Path, repository: Path, seconds: float, settings: Settings) -> int:
     folder = identity.weights(settings.model)
     base = Base(folder, fingerprint(folder))
-    files = split(read_repository(repository, LANGUAGES))
+    files = split(read_repository(repository))
     print(f"{len(files.train)} files to learn from, {len(files.heldout)} held out to measure.", flush=True)
 
     def measure(model: Path, places: int | None) -> Score:

@@ -6,6 +6,7 @@ import re
 from fnmatch import fnmatchcase
 from urllib.parse import unquote
 
+from dllm_lsp.languages.lookup import written_in
 from dllm_lsp.text.snapshot import Snapshot
 
 # Schemes under which editors show what nobody types into: revisions, diffs, logs.
@@ -51,23 +52,6 @@ _SECRET_NAMES = (
     "*service_account*.json",
 )
 _SECRET_FOLDERS = frozenset({".ssh", ".gnupg", ".aws", ".azure", ".kube"})
-# `credentials.py` is code that handles secrets, `credentials.json` holds them.
-_CODE_SUFFIXES = (
-    ".py",
-    ".pyi",
-    ".js",
-    ".jsx",
-    ".ts",
-    ".tsx",
-    ".go",
-    ".rs",
-    ".java",
-    ".kt",
-    ".rb",
-    ".c",
-    ".cpp",
-    ".h",
-)
 _GLANCE_LINES = 64
 _QUERY_OR_FRAGMENT = re.compile(r"[?#].*")
 
@@ -89,8 +73,8 @@ def refusal(snapshot: Snapshot) -> str | None:
 def _is_secret(name: str, folders: list[str]) -> bool:
     if not _SECRET_FOLDERS.isdisjoint(folders):
         return True
-    if name.endswith(_CODE_SUFFIXES):
-        return False
+    if not written_in(name).holds_secrets:
+        return False  # `credentials.py` is code that handles secrets, `credentials.json` holds them
     return any(fnmatchcase(name, pattern) for pattern in _SECRET_NAMES)
 
 

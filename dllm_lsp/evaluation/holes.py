@@ -14,6 +14,8 @@ from typing import NamedTuple
 
 from dllm_lsp.context.passages import Passages
 from dllm_lsp.evaluation.case import Case
+from dllm_lsp.languages.known import PYTHON
+from dllm_lsp.languages.lookup import id_of, language_of
 from dllm_lsp.text.document import split_lines
 from dllm_lsp.training.files import SourceFile
 
@@ -51,7 +53,7 @@ class Source:
     @cached_property
     def arguments(self) -> list[Span]:
         """Every argument of a call that stands in one line; none where the text is not Python."""
-        if self.file.language != "python":
+        if self.file.language != PYTHON.name:
             return []
         try:
             with warnings.catch_warnings(action="ignore"):
@@ -164,7 +166,7 @@ def _case(source: Source, kind: str, span: Span) -> Case:
         before=before,
         truth=file.text[span.start : span.end],
         after=after,
-        language=file.language,
+        language=language_of(file.language).dialect(id_of(file.path)).id,
         one_line=kind != "block",
         passages=source.passages,
         path=file.path_in_package,

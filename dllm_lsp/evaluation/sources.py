@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from dllm_lsp.languages.known import PYTHON
+from dllm_lsp.languages.lookup import is_source
 from dllm_lsp.training.files import SourceFile, read_files
 
 _LARGEST_FILE = 1_000_000  # bytes; what is larger is data or generated
@@ -22,7 +24,7 @@ def read_sources(path: Path) -> list[SourceFile]:
 
 def _below(folder: Path) -> list[SourceFile]:
     files = []
-    for file in sorted(folder.rglob("*.py")):
+    for file in sorted(file for file in folder.rglob("*") if is_source(file.name, PYTHON)):
         name = file.relative_to(folder)
         if any(part.startswith(".") for part in name.parts) or file.stat().st_size > _LARGEST_FILE:
             continue
@@ -30,5 +32,5 @@ def _below(folder: Path) -> list[SourceFile]:
             text = file.read_text(encoding="utf-8-sig")
         except UnicodeDecodeError:
             continue
-        files.append(SourceFile(name.as_posix(), "python", text))
+        files.append(SourceFile(name.as_posix(), PYTHON.name, text))
     return files

@@ -18,17 +18,15 @@ from math import prod
 from typing import NamedTuple
 
 from dllm_lsp.infill.pieces import Piece
+from dllm_lsp.languages.known import PLAIN
 from dllm_lsp.settings import Extent
-
-CLAUSES = r"(?:else|elif|except|finally|case)\b"
-"""A pattern for what goes on with a statement at the statement's own indentation."""
 
 TAB = 4
 """How many spaces a tab is as wide as where lines with both are compared."""
 
 _LINE_END = re.compile(r"[\r\n]")
 _LINE = re.compile(r"^([ \t]*)(\S.*)$", re.MULTILINE)  # none that is blank
-_GOES_ON = re.compile(rf"[)\]}}]|{CLAUSES}")
+_GOES_ON = re.compile(rf"[)\]}}]|(?:{'|'.join(PLAIN.clauses)})\b")  # of whatever language
 _FIRST_WORD = re.compile(r"\w+\W|[^\w\s]")
 
 

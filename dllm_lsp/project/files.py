@@ -8,29 +8,13 @@ from __future__ import annotations
 import os
 import subprocess
 from collections.abc import Collection, Iterator
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 from urllib.parse import quote, unquote_to_bytes, urlsplit
 
 from dllm_lsp.context.admission import refusal
+from dllm_lsp.languages.lookup import id_of
 from dllm_lsp.project.ignoring import IgnoreFiles
 from dllm_lsp.text.snapshot import Snapshot
-
-LANGUAGES = {
-    ".c": "c",
-    ".cpp": "cpp",
-    ".go": "go",
-    ".h": "c",
-    ".hpp": "cpp",
-    ".java": "java",
-    ".js": "javascript",
-    ".jsx": "javascriptreact",
-    ".py": "python",
-    ".pyi": "python",
-    ".rs": "rust",
-    ".ts": "typescript",
-    ".tsx": "typescriptreact",
-}
-"""LSP language ids by the suffix of a file's name; editors send them themselves."""
 
 LARGEST_FILE = 300_000  # bytes; what is larger is data or generated
 _GIT_SECONDS = 60.0
@@ -92,9 +76,8 @@ def read_text(root: Path, path: str) -> str | None:
 
 def may_be_read(path: str, text: str) -> bool:
     """Whether a file of this name and text holds neither secrets nor what is no text."""
-    language = LANGUAGES.get(PurePosixPath(path).suffix.lower(), "plaintext")
     uri = f"file:///{quote(os.fsencode(path))}"
-    return refusal(Snapshot(uri, None, language, tuple(text.splitlines(keepends=True)), 0, 0)) is None
+    return refusal(Snapshot(uri, None, id_of(path), tuple(text.splitlines(keepends=True)), 0, 0)) is None
 
 
 def _git(root: Path, *arguments: str, given: str = "") -> subprocess.CompletedProcess[bytes] | None:

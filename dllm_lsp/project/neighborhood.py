@@ -12,8 +12,8 @@ from dllm_lsp.context.imports import imported
 from dllm_lsp.context.passages import Passages
 from dllm_lsp.context.snippets import neighbors
 from dllm_lsp.infill.hole import Hole
+from dllm_lsp.languages.lookup import is_code
 from dllm_lsp.project.files import (
-    LANGUAGES,
     LARGEST_FILE,
     is_file,
     may_be_read,
@@ -88,7 +88,7 @@ def _siblings(root: Path, path: str) -> Iterator[str]:
     folder = PurePosixPath(path).parent
     with os.scandir(root / folder) as entries:
         for entry in islice(entries, _LARGEST_FOLDER):
-            if PurePosixPath(entry.name).suffix.lower() in LANGUAGES and entry.is_file(follow_symlinks=False):
+            if is_code(entry.name) and entry.is_file(follow_symlinks=False):
                 yield (folder / entry.name).as_posix()
 
 

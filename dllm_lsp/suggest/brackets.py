@@ -1,4 +1,4 @@
-"""Brackets and quotes closed once, not twice. Knows strings and comments roughly, in any language."""
+"""Brackets and quotes closed once, not twice. Knows strings and comments roughly, by their marks."""
 
 from __future__ import annotations
 
@@ -6,20 +6,10 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from dllm_lsp.languages.language import Language
+from dllm_lsp.languages.lookup import language_of
 from dllm_lsp.syntax.region import Region
-
-_CLOSERS = {"(": ")", "[": "]", "{": "}"}
-_HASH_COMMENTS = frozenset({"python", "ruby", "shellscript", "perl", "r", "elixir", "yaml", "toml"})
-_STRINGS_AND_BRACKETS = r"""
-    (?P<triple>\"{3}|'{3})(?:\\.|(?!(?P=triple)).)*(?:(?P=triple)|\Z)
-    | "(?:\\.|[^"\\\n])*"?
-    | '(?:\\.|[^'\\\n])*'?
-    | `(?:\\.|[^`\\])*`?
-    | [()\[\]{}]
-"""
-_FLAGS = re.VERBOSE | re.DOTALL
-_HASH = re.compile(rf"\#[^\n]* | {_STRINGS_AND_BRACKETS}", _FLAGS)
-_SLASHES = re.compile(rf"//[^\n]* | /\*.*?(?:\*/|\Z) | {_STRINGS_AND_BRACKETS}", _FLAGS)
+from dllm_lsp.syntax.scanner import scan
 
 
 @dataclass(slots=True)
@@ -36,12 +26,13 @@ def without_second_closers(text: str, region: Region) -> str:
 
     A bracket that was never opened is not closed either.
     """
-    if not any(character in text for character in ")]}\"'`"):
+    language = language_of(region.language)
+    if not any(character in text for character in language.closing):
         return text
-    around = _surroundings(region)
+    around = _surroundings(region, language)
     if around.quote and region.tail.startswith(around.quote):
         text = _without_second_quote(text, around.quote, region.tail)
-    return _without_second_brackets(text, region, around)
+    return _without_second_brackets(text, region, language, around)
 
 
 def _without_second_quote(text: str, quote: str, tail: str) -> str:
@@ -53,14 +44,15 @@ def _without_second_quote(text: str, quote: str, tail: str) -> str:
     return text[: quotes[-1]] if tail.startswith(copy) or copy.startswith(tail.rstrip()) else text
 
 
-def _without_second_brackets(text: str, region: Region, around: _Surroundings) -> str:
+def _without_second_brackets(text: str, region: Region, language: Language, around: _Surroundings) -> str:
     """Cut where fewer brackets become open than are closed after the cursor, unless they are opened again."""
+    closers = language.closers
     stack = list(around.open)
     needed = min(around.owed, len(stack))
     cut = len(text)
-    for position, token in _text_tokens(text, region):
-        if token in _CLOSERS:
-            stack.append(_CLOSERS[token])
+    for position, token in _brackets(text, region, language):
+        if token in closers:
+            stack.append(closers[token])
             cut = len(text) if len(stack) >= needed else cut
             continue
         cut = min(cut, position) if len(stack) <= needed else cut
@@ -71,33 +63,28 @@ def _without_second_brackets(text: str, region: Region, around: _Surroundings) -
     return text[:cut]
 
 
-def _surroundings(region: Region) -> _Surroundings:
+def _surroundings(region: Region, language: Language) -> _Surroundings:
     before = region.above + region.head
+    closers = language.closers
     around = _Surroundings(open=[], owed=0, quote="")
     later: list[str] = []
-    for match in _scanner(region).finditer(before + region.tail + region.below):
-        token = match[0]
-        if match.start() < len(before) < match.end() and token[0] in "\"'`":
-            around.quote = match["triple"] or token[0]
-        if token not in "()[]{}":
+    for lexeme in scan(before + region.tail + region.below, language):
+        if not lexeme.is_bracket:
+            around.quote = lexeme.text if lexeme.start < len(before) < lexeme.end else around.quote
             continue
-        stack = around.open if match.start() < len(before) else later
-        if token in _CLOSERS:
-            stack.append(_CLOSERS[token])
-        elif stack and stack[-1] == token:
+        stack = around.open if lexeme.start < len(before) else later
+        if lexeme.text in closers:
+            stack.append(closers[lexeme.text])
+        elif stack and stack[-1] == lexeme.text:
             stack.pop()
         elif stack is later and not later:
             around.owed += 1
     return around
 
 
-def _text_tokens(text: str, region: Region) -> Iterator[tuple[int, str]]:
+def _brackets(text: str, region: Region, language: Language) -> Iterator[tuple[int, str]]:
     """Yield the brackets in `text` outside strings and comments, each with its position in `text`."""
     before = region.above + region.head
-    for match in _scanner(region).finditer(before + text):
-        if match.start() >= len(before) and match[0] in "()[]{}":
-            yield match.start() - len(before), match[0]
-
-
-def _scanner(region: Region) -> re.Pattern[str]:
-    return _HASH if region.language in _HASH_COMMENTS else _SLASHES
+    for lexeme in scan(before + text, language):
+        if lexeme.is_bracket and lexeme.start >= len(before):
+            yield lexeme.start - len(before), lexeme.text

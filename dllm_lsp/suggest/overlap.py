@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterable
 
 from dllm_lsp.infill.hole import Hole
+from dllm_lsp.languages.lookup import language_of
 from dllm_lsp.syntax.region import Region
 
 _BEGINS_WORD = re.compile(r"\w")
@@ -19,7 +20,7 @@ def without_tail(text: str, region: Region) -> str:
     tail of closing brackets and quotes alone is left to `brackets`, which knows whether they are needed.
     """
     tail = region.tail.rstrip()
-    if not tail.strip(" \t)]}\"'`"):
+    if not tail.strip(f" \t{language_of(region.language).closing}"):
         return text
     for beginning in (text.partition("\n")[0], text):
         copied = beginning.rstrip()

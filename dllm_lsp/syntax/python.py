@@ -4,34 +4,12 @@ from __future__ import annotations
 
 import ast
 import warnings
-from dataclasses import dataclass
-from enum import Enum, auto
+
+from dllm_lsp.syntax.judgment import Judgment, Verdict
 
 # The flag with which the standard library's `codeop` tells unfinished input from wrong input.
 _ALLOW_INCOMPLETE_INPUT = 0x4000
 _FLAGS = ast.PyCF_ONLY_AST | _ALLOW_INCOMPLETE_INPUT
-
-
-class Verdict(Enum):
-    """COMPLETE: a program. INCOMPLETE: more lines can make it one. INVALID: nothing can."""
-
-    COMPLETE = auto()
-    INCOMPLETE = auto()
-    INVALID = auto()
-
-
-@dataclass(frozen=True, slots=True)
-class Judgment:
-    """A verdict; for INVALID also where the error ends: line and column, both from 1 (0: not known)."""
-
-    verdict: Verdict
-    line: int = 0
-    column: int = 0
-
-    @property
-    def invalid(self) -> bool:
-        """Whether no continuation can make this a program."""
-        return self.verdict is Verdict.INVALID
 
 
 def judge(source: str) -> Judgment:

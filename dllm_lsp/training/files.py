@@ -9,7 +9,7 @@ from msgspec import Struct, json
 
 
 class SourceFile(Struct, frozen=True):
-    """One file: where it comes from, its LSP language id, its text with line feeds for line ends.
+    """One file: where it comes from, the name of its language, its text with line feeds for line ends.
 
     `package` ("name==version") tells which files belong together; then `path` begins with it. It is empty
     where nothing is known of that.

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import hashlib
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from itertools import combinations
 from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
 
+from dllm_lsp.languages.lookup import is_code, written_in
 from dllm_lsp.project.files import own_files, read_text
 from dllm_lsp.training.corpus.shingles import shingles
 from dllm_lsp.training.files import SourceFile
@@ -29,21 +30,21 @@ class Split(NamedTuple):
     heldout: list[SourceFile]
 
 
-def read_repository(root: Path, languages: Mapping[str, str]) -> list[SourceFile]:
+def read_repository(root: Path) -> list[SourceFile]:
     """Return the source files below a folder, in an order that does not depend on it.
 
-    `languages` are LSP ids by suffix. Left out are what git ignores, links, files that may hold secrets or that are
-    no text, and large ones. Raises OSError when the folder cannot be read.
+    Left out are what git ignores, links, files that may hold secrets or that are no text, and large ones. Raises
+    OSError when the folder cannot be read.
     """
     root = root.resolve(strict=True)
-    names = (name for name in own_files(root) if Path(name).suffix.lower() in languages)
+    names = filter(is_code, own_files(root))
     files: list[SourceFile] = []
     size = 0
     for name in sorted(names, key=_digest):
         text = read_text(root, name)
         if text is None or not text.strip():
             continue
-        files.append(SourceFile(name, languages[Path(name).suffix.lower()], text))
+        files.append(SourceFile(name, written_in(name).name, text))
         size += len(text)
         if size > _LARGEST_REPOSITORY:
             break

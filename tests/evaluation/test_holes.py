@@ -111,3 +111,15 @@ def test_holes_come_with_snippets_of_their_project_and_never_with_the_truth() ->
         line = case.before.count("\n")
         truth = set(range(line // 3, (line + case.truth.count("\n")) // 3 + 1))
         assert all(f"def step_{n}(" not in snippet for n in truth for snippet in hole.snippets)
+
+
+def test_a_case_is_of_its_file_s_dialect() -> None:
+    files = [
+        SourceFile("a.tsx", "typescript", "const x = <p />;\n"),
+        SourceFile("b.ts", "typescript", "const x = 1;\n"),
+    ]
+    cases = islice(cut_holes(files, 0, ("line",)), 20)
+    assert {(case.path, case.language) for case in cases} == {
+        ("a.tsx", "typescriptreact"),
+        ("b.ts", "typescript"),
+    }

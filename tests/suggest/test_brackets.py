@@ -56,7 +56,15 @@ def test_what_is_open_may_be_closed(marked: str, text: str) -> None:
 
 def test_comments_are_those_of_the_language() -> None:
     assert trimmed("f(a, // (\n  ¦)", "b)", "javascript") == "b"
+    assert trimmed("f(a, // (\n  ¦)", "b)", "typescriptreact") == "b"
     assert trimmed("f(a // (\n  ¦)", "b)", "python") == "b)"
+    assert trimmed("f(a # (\n  ¦)", "b)", "shellscript") == "b"
+
+
+def test_strings_are_those_of_the_language() -> None:
+    assert trimmed("fn f<'a>(x: &'a str, ¦)", "y)", "rust") == "y"
+    assert trimmed("f(`\\`, ¦)", "b)", "go") == "b"
+    assert trimmed('f("¦")', 'a")', "c") == "a"
 
 
 texts = st.text(alphabet="()[]{}'\"a#\\ ", max_size=20)

@@ -1,11 +1,16 @@
 from __future__ import annotations
 
+import sys
+from collections.abc import Iterator
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from marked import hole_of
 
+from dllm_lsp.languages.known import KNOWN
 from dllm_lsp.syntax.errors import breaks
+from dllm_lsp.syntax.grammars import parser
 
 BODY = "def f(x):\n    ¦\n    return x\n"
 
@@ -86,11 +91,111 @@ def test_near_errors_of_others_a_new_one_is_still_found() -> None:
     assert not breaks(hole_of(marked), "1\n        z = 2")
 
 
-def test_there_is_no_opinion_on_other_languages() -> None:
-    assert not breaks(hole_of("let x = ¦;", "rust"), "= =")
+GOOD = [
+    ("javascript", "const x = ¦;\n", "f(a)"),
+    ("javascript", "function f(a) {\n  ¦\n}\n", "if (a) {"),
+    ("javascript", "f(¦", "a, {"),
+    ("javascript", "const x = `a\n  ¦\n`;\n", "it's (text"),
+    ("javascript", "  first() {\n    return 1;\n  }\n\n  ¦", "second(a) {"),
+    ("javascriptreact", "const x = <p>¦</p>;\n", "it's {a}"),
+    ("typescript", "function f(¦) {}\n", "a: string, b?: number"),
+    ("typescript", "const x = ¦;\n", "<Shape>y"),
+    ("typescriptreact", "const x = ¦;\n", "<Shape a={1} />"),
+    ("go", "func f(a int) {\n\t¦\n}\n", "if a > 0 {"),
+    ("go", "func f() {\n\tx := ¦\n}\n", "[]string{"),
+    ("rust", "fn f<'a>(x: &'a str) {\n    ¦\n}\n", "match x {"),
+    ("rust", "let x = ¦;", 'Some("a")'),
+    ("java", "class A {\n    ¦\n}\n", "public int f() {"),
+    ("java", "    int f() {\n        return 1;\n    }\n\n    ¦", "@Override"),
+    ("java", "/**\n * ¦\n */\nclass A {}\n", "Doesn't do (much"),
+    ("c", "int f(void) {\n    ¦\n}\n", "for (int i = 0;"),
+    ("c", "#define MAX ¦\nint x;\n", "(1 + 2)"),
+    ("cpp", "class A {\n  ¦\n};\n", "std::vector<int> v_{1'000};"),
+    ("cpp", "auto x = ¦;\n", "[&](int a) {"),
+]
+BAD = [
+    ("javascript", "const x = ¦;\n", "f(a]"),
+    ("javascript", "f(¦\n", "'text"),
+    ("javascript", "  first() {\n    return 1;\n  }\n\n  ¦\n", "second(a {"),
+    ("javascriptreact", "const x = <p>¦</p>;\n", "{a b}"),
+    ("typescript", "function f(¦) {}\n", "a: string b: number"),
+    ("typescript", "const x = ¦;\n", "<Shape a={1} />"),
+    ("typescriptreact", "const x = ¦;\n", "<Shape a={1} />)"),
+    ("go", "func f(a int) {\n\t¦\n}\n", "if a > 0 )"),
+    ("rust", "let x = ¦;", "= ="),
+    ("java", "class A {\n    ¦\n}\n", "public int f( {"),
+    ("c", "int f(void) {\n    return ¦;\n}\n", "a b"),
+    ("c", "int f(void) {\n    puts(¦);\n}\n", '"text'),
+    ("cpp", "auto x = ¦;\n", "f(a b)"),
+    ("cpp", "void f() {\n  ¦\n  g();\n}\nint y;\n", "}}"),
+]
+WRONG = {
+    "javascript": ("function f(a b) {\n  x = = 1;\n}\n\n¦\nconst z = 1;\n", "const y = f(a"),
+    "javascriptreact": ("const a = <p>(</p>;\n\nlet b = = 1;\n¦\nconst z = 1;\n", "const y = <p a={a"),
+    "typescript": ("let a: = = 1;\n\n¦\nconst z = 1;\n", "const y: A = f(a"),
+    "typescriptreact": ("let a: = = 1;\n\n¦\nconst z = 1;\n", "const y: A = f(a"),
+    "go": ("package a\n\nvar x = = 1\n\n¦\nvar z = 1\n", "var y = f(a"),
+    "rust": ("fn f() {\n    let x = = 1;\n}\n\n¦\nconst Z: i32 = 1;\n", "const Y: i32 = f(a"),
+    "java": ("class A {\n    int x = = 1;\n    ¦\n    int z = 1;\n}\n", "int y = f(a"),
+    "c": ("int x = = 1;\n\n¦\nint z = 1;\n", "int y = f(a"),
+    "cpp": ("int x = = 1;\n\n¦\nint z = 1;\n", "int y = f(a"),
+}
 
 
-@given(st.text(max_size=60), st.text(max_size=60), st.text())
-def test_any_text_gets_an_answer(before: str, after: str, text: str) -> None:
+@pytest.mark.parametrize(("language", "marked", "text"), GOOD)
+def test_other_languages_may_be_unfinished_too(language: str, marked: str, text: str) -> None:
+    assert not breaks(hole_of(marked, language), text)
+
+
+@pytest.mark.parametrize(("language", "marked", "text"), BAD)
+def test_new_errors_are_found_in_other_languages(language: str, marked: str, text: str) -> None:
+    assert breaks(hole_of(marked, language), text)
+
+
+@pytest.mark.parametrize("language", WRONG)
+def test_in_wrong_code_only_new_errors_count(language: str) -> None:
+    marked, text = WRONG[language]
+    hole = hole_of(marked, language)
+    closed = "} />;" if "<p" in text else ");"
+    assert not breaks(hole, text + closed)
+    assert breaks(hole, f"{text} b{closed}")
+
+
+def test_every_grammar_is_tried() -> None:
+    dialects = {d.id for language in KNOWN for d in language.dialects if d.grammar} - {"python"}
+    assert dialects == {name for name, *_ in GOOD} == {name for name, *_ in BAD} == WRONG.keys()
+
+
+def test_several_lines_are_judged_as_one_text() -> None:
+    hole = hole_of("int x = = 1;\n\nint f(int a) {\n    ¦\n}\n", "c")
+    assert not breaks(hole, "if (a) {\n        return 1;\n    }")
+    assert breaks(hole, "if (a) {\n        return 1];\n    }")
+
+
+def test_there_is_no_opinion_without_a_grammar() -> None:
+    assert not breaks(hole_of("x = ¦;", "cobol"), "= =")
+
+
+@pytest.fixture
+def unloadable() -> Iterator[None]:
+    """Go's grammar is not installed."""
+    parser.cache_clear()
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setitem(sys.modules, "tree_sitter_go", None)
+        yield
+    parser.cache_clear()
+
+
+@pytest.mark.usefixtures("unloadable")
+def test_a_grammar_that_cannot_be_loaded_is_done_without() -> None:
+    assert not breaks(hole_of("var x = ¦\n", "go"), "= =")
+    assert breaks(hole_of("let x = ¦;\n", "rust"), "= =")
+
+
+any_text = st.text(st.characters(), max_size=60)
+
+
+@given(any_text, any_text, any_text, st.sampled_from(["python", *WRONG]))
+def test_any_text_gets_an_answer(before: str, after: str, text: str, language: str) -> None:
     marked = before.replace("¦", "") + "¦" + after.replace("¦", "")
-    assert breaks(hole_of(marked), text) in {True, False}
+    assert breaks(hole_of(marked, language), text) in {True, False}

@@ -2,7 +2,8 @@ from __future__ import annotations
 
 import pytest
 
-from dllm_lsp.syntax.python import Verdict, judge
+from dllm_lsp.syntax.judgment import Verdict
+from dllm_lsp.syntax.python import judge
 
 
 @pytest.mark.parametrize(

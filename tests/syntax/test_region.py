@@ -4,7 +4,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from marked import CURSOR, hole_of
 
-from dllm_lsp.syntax.python import Verdict, judge
+from dllm_lsp.syntax.judgment import Verdict
+from dllm_lsp.syntax.python import judge
 from dllm_lsp.syntax.region import region_of, whole_region
 
 MODULE = """import os

@@ -54,6 +54,7 @@ def test_ordinary_code_passes():
         ("dist/a.js", SCRIPT, "built"),
         ("a.min.js", SCRIPT, "built"),
         ("a.d.ts", SCRIPT, "built"),
+        ("a.d.mts", SCRIPT, "built"),
         ("a.js", 'Object.defineProperty(exports, "__esModule", { value: true });\n' + SCRIPT, "built"),
         ("a.mjs", SCRIPT + "//# sourceMappingURL=a.mjs.map\n", "built"),
         ("a.js", SCRIPT + "x".ljust(600, "x"), "long lines"),
@@ -96,12 +97,13 @@ def test_what_is_not_utf8_text_is_refused(content):
     [("a.py", "python"), ("a/b.mjs", "javascript"), ("a.jsx", "javascript"), ("A.TSX", "typescript")],
 )
 def test_the_suffix_tells_the_language(path, language):
-    assert language_of(path) == language
+    assert language_of(path).name == language
 
 
-def test_what_is_no_code_is_refused():
+@pytest.mark.parametrize("path", ["a/README.md", "a/pyproject.toml"])
+def test_what_is_no_code_is_refused(path):
     with pytest.raises(RefusedError, match="no code"):
-        language_of("a/README.md")
+        language_of(path)
 
 
 @pytest.mark.parametrize("path", ["a/tests/b.py", "test_a.py", "a/conftest.py", "a/b.test.ts", "a/b_test.py"])

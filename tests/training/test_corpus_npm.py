@@ -26,6 +26,7 @@ def test_code_and_license_are_read(tmp_path):
         "lib/a.js": "a",
         "src/b.tsx": "b",
         "README.md": "no",
+        "src/native.cc": "no",
         "deep/package.json": '{"license": "GPL-3.0"}',
     }
     write_tarball(tmp_path, "@scope/one==1.0", files, license="MIT")

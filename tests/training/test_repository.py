@@ -11,7 +11,6 @@ from dllm_lsp.training import repository
 from dllm_lsp.training.files import SourceFile
 from dllm_lsp.training.repository import read_repository, split
 
-LANGUAGES = {".py": "python", ".ts": "typescript"}
 FILES = {
     "app.py": "import os\n",
     "src/web.ts": "let x = 1\n",
@@ -48,16 +47,21 @@ def no_git(root: Path) -> None:
 
 
 def names(root: Path) -> set[str]:
-    return {file.path for file in read_repository(root, LANGUAGES)}
+    return {file.path for file in read_repository(root)}
 
 
 @pytest.mark.parametrize("prepare", [git, no_git])
 def test_files_that_are_ignored_are_left_out(root: Path, prepare: Callable[[Path], None]) -> None:
     prepare(root)
     assert names(root) == OURS
-    assert {file.path: file.language for file in read_repository(root, LANGUAGES)}["src/web.ts"] == (
-        "typescript"
-    )
+
+
+def test_files_are_of_the_language_that_models_learn(root: Path) -> None:
+    write(root / "src/view.tsx", b"let x = 1\n")
+    write(root / "settings.toml", b"x = 1\n")
+    languages = {file.path: file.language for file in read_repository(root)}
+    assert languages.keys() == OURS | {"src/view.tsx"}
+    assert languages["src/view.tsx"] == languages["src/web.ts"] == "typescript"
 
 
 def test_git_knows_what_it_tracks_although_it_is_ignored(root: Path) -> None:
@@ -92,7 +96,7 @@ def test_odd_names_are_read(root: Path) -> None:
     git(root)
     odd = 'a "b"\té\n.py'
     write(root / odd, b"\xef\xbb\xbfx = 1\r\ny = 2\r\n")
-    [file] = [file for file in read_repository(root, LANGUAGES) if file.path == odd]
+    [file] = [file for file in read_repository(root) if file.path == odd]
     assert file.text == "x = 1\ny = 2\n"
 
 
@@ -108,12 +112,12 @@ def test_a_program_that_a_repository_names_is_not_run(root: Path) -> None:
 
 def test_a_folder_that_is_not_there_is_an_error(tmp_path: Path) -> None:
     with pytest.raises(OSError, match="nowhere"):
-        read_repository(tmp_path / "nowhere", LANGUAGES)
+        read_repository(tmp_path / "nowhere")
 
 
 def test_of_a_huge_repository_a_part_is_read(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(repository, "_LARGEST_REPOSITORY", 1)
-    assert len(read_repository(root, LANGUAGES)) == 1
+    assert len(read_repository(root)) == 1
 
 
 def source(number: int, lines: int = 60) -> str:

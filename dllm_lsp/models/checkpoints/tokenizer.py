@@ -12,11 +12,13 @@ from pathlib import Path
 from tokenizers import Regex, decoders, models, pre_tokenizers, trainers
 from tokenizers import Tokenizer as BytePairEncoder
 
-LANGUAGES = ("python", "javascript", "typescript", "go", "rust", "java", "c", "cpp")
-"""Languages with a begin token of their own; every other language shares one."""
+from dllm_lsp.languages.lookup import language_of
+
+BEGINS = ("python", "javascript", "typescript", "go", "rust", "java", "c", "cpp")
+"""Names of the begin tokens besides the shared one. Stored weights count on their number and order."""
 
 _CANVAS = ("mask", "delete", "expand")
-_SPECIAL = (*_CANVAS, "begin", *(f"begin:{language}" for language in LANGUAGES))
+_SPECIAL = (*_CANVAS, "begin", *(f"begin:{name}" for name in BEGINS))
 
 # A line break; the indentation of a line; a word with one mark or space before it; up to three digits; a run of
 # marks; other white space, its last blank left to the word that follows.
@@ -156,9 +158,9 @@ class Tokenizer(TextTokenizer):
         return [i for i in range(len(_SPECIAL)) if i != self.delete]
 
     def begin(self, language: str) -> int:
-        """The id that starts every stream of this language."""
-        name = f"begin:{language}"
-        return _SPECIAL.index(name if name in _SPECIAL else "begin")
+        """The id that starts every stream of this language, by its LSP id."""
+        name = language_of(language).begin
+        return _SPECIAL.index(f"begin:{name}" if name else "begin")
 
 
 def _clean(text: str) -> str:

@@ -8,22 +8,11 @@ from __future__ import annotations
 import ast
 import re
 import warnings
-from pathlib import PurePosixPath
 
+from dllm_lsp.languages.known import PYTHON
+from dllm_lsp.languages.language import Language
+from dllm_lsp.languages.lookup import is_code, written_in
 from dllm_lsp.training.corpus.licenses import RefusedError
-
-LANGUAGES = {
-    ".py": "python",
-    ".js": "javascript",
-    ".mjs": "javascript",
-    ".cjs": "javascript",
-    ".jsx": "javascript",
-    ".ts": "typescript",
-    ".mts": "typescript",
-    ".cts": "typescript",
-    ".tsx": "typescript",
-}
-"""The language that each suffix tells, under its LSP language id (those with JSX under their language's)."""
 
 _SMALLEST = 200  # characters
 _LARGEST = 300_000  # characters
@@ -46,7 +35,7 @@ _GENERATED_MARK = re.compile(
     r"do not (edit|modify)|@generated|machine generated",
     re.IGNORECASE,
 )
-_BUILT_NAME = re.compile(r"\.d\.[cm]?ts$|[.-](min|bundle|umd)\.[cm]?js$")
+_BUILT_NAME = re.compile(r"[.-](min|bundle|umd)\.[cm]?js$")
 _BUILT_MARK = re.compile(
     r"__esModule|__webpack_|_interopRequire|__awaiter\b|__importDefault|__extends =|_classCallCheck|"
     r"_objectSpread|void 0;|# sourceMappingURL=|\btypeof define\b.*\bdefine\.amd\b"
@@ -56,16 +45,11 @@ _LITERAL_LINE = re.compile(
 )
 
 
-def is_code(path: str) -> bool:
-    """Whether the suffix of `path` tells a language that is gathered."""
-    return PurePosixPath(path).suffix.lower() in LANGUAGES
-
-
-def language_of(path: str) -> str:
-    """The language of the file `path`. Raises RefusedError when it is none that is gathered."""
+def language_of(path: str) -> Language:
+    """The language of the file `path`. Raises RefusedError when it is none that models learn."""
     if not is_code(path):
         raise RefusedError("no code")
-    return LANGUAGES[PurePosixPath(path).suffix.lower()]
+    return written_in(path)
 
 
 def readable(content: bytes) -> str:
@@ -112,7 +96,7 @@ def refuse_poor(path: str, text: str) -> None:
         raise RefusedError("long lines")
     if sum(bool(_LITERAL_LINE.match(line)) for line in lines) > _MOST_DATA * len(lines):
         raise RefusedError("data table")
-    if language_of(path) == "python":
+    if language_of(path) is PYTHON:
         _refuse_unparsable(text)
     else:
         _refuse_built(path, text)
@@ -130,5 +114,5 @@ def _refuse_unparsable(text: str) -> None:
 def _refuse_built(path: str, text: str) -> None:
     """Refuse what a compiler or a bundler made from the sources, which are to be learned from instead."""
     in_built = not _BUILT_FOLDERS.isdisjoint(path.lower().split("/")[:-1])
-    if in_built or _BUILT_NAME.search(path) or _BUILT_MARK.search(text):
+    if in_built or language_of(path).declares(path) or _BUILT_NAME.search(path) or _BUILT_MARK.search(text):
         raise RefusedError("built from sources")

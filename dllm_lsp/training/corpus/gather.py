@@ -83,7 +83,7 @@ class Corpus:
             try:
                 if capped and sizes.total() + len(source.files[path]) > self.cap:
                     raise RefusedError("over the source's cap")
-                language = language_of(path)
+                language = language_of(path).name
                 text = self._accepted(path, source.files[path])
             except RefusedError as refusal:
                 self.dropped[str(refusal)] += 1

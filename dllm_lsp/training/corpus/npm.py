@@ -8,9 +8,12 @@ import subprocess
 import tarfile
 from pathlib import Path, PurePosixPath
 
-from dllm_lsp.training.corpus.filters import is_code, language_of
+from dllm_lsp.languages.known import JAVASCRIPT, TYPESCRIPT
+from dllm_lsp.languages.lookup import is_source, written_in
 from dllm_lsp.training.corpus.licenses import RefusedError, permissive
 from dllm_lsp.training.corpus.sources import DOWNLOAD_TIMEOUT, Source
+
+_LANGUAGES = (JAVASCRIPT, TYPESCRIPT)
 
 
 def pinned_tarball(pin: str, cache: Path, offline: bool) -> Source:
@@ -39,7 +42,7 @@ def _contents(archive: Path) -> tuple[str, dict[str, bytes]]:
         for member in tar:  # in the archive's own order, since going back means to decompress from the start
             # The outermost folder is "package" by custom, but may have any name.
             path = member.name.partition("/")[2]
-            wanted = is_code(path) or path == "package.json"
+            wanted = written_in(path) in _LANGUAGES or path == "package.json"
             if wanted and member.isfile() and (file := tar.extractfile(member)):
                 content[path] = file.read()
     return _license(content), _sources(content)
@@ -59,11 +62,9 @@ def _license(content: dict[str, bytes]) -> str:
 
 def _sources(content: dict[str, bytes]) -> dict[str, bytes]:
     """The code in `content`, without JavaScript that was made from TypeScript in the same package."""
-    code = {path: content[path] for path in content if is_code(path)}
-    typed = {_stem(path) for path in code if language_of(path) == "typescript" and ".d." not in path}
-    return {
-        path: code[path] for path in code if language_of(path) == "typescript" or _stem(path) not in typed
-    }
+    code = {path: content[path] for path in content if written_in(path) in _LANGUAGES}
+    typed = {_stem(path) for path in code if is_source(path, TYPESCRIPT)}
+    return {path: code[path] for path in code if written_in(path) is TYPESCRIPT or _stem(path) not in typed}
 
 
 def _stem(path: str) -> str:

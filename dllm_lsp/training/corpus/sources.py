@@ -17,6 +17,8 @@ from dataclasses import dataclass
 from importlib.metadata import Distribution, PathDistribution, distributions
 from pathlib import Path
 
+from dllm_lsp.languages.known import PYTHON
+from dllm_lsp.languages.lookup import is_source
 from dllm_lsp.training.corpus.licenses import RefusedError, license_of
 
 DOWNLOAD_TIMEOUT = 300  # seconds for one package
@@ -52,7 +54,7 @@ def standard_library() -> Iterator[Source]:
     root = Path(sysconfig.get_path("stdlib"))
     library: dict[str, bytes] = {}
     tests: dict[str, bytes] = {}
-    for file in sorted(root.rglob("*.py")):
+    for file in sorted(file for file in root.rglob("*") if is_source(file.name, PYTHON)):
         path = file.relative_to(root)
         if not _NOT_LIBRARY.isdisjoint(path.parts):
             continue
@@ -91,7 +93,7 @@ def _contents(archive: Path) -> tuple[str, dict[str, bytes]]:
             raise RefusedError("no metadata")
         folder = zipfile.Path(wheel, metadata[0].removesuffix("METADATA"))
         license_name = license_of(PathDistribution(folder).metadata)
-        return license_name, {name: wheel.read(name) for name in names if name.endswith(".py")}
+        return license_name, {name: wheel.read(name) for name in names if is_source(name, PYTHON)}
 
 
 def installed() -> list[Distribution]:
@@ -106,7 +108,7 @@ def installed_source(distribution: Distribution) -> Source:
     files: dict[str, bytes] = {}
     for entry in sorted(distribution.files or []):
         located = Path(str(entry.locate()))
-        if entry.suffix == ".py" and ".." not in entry.parts and located.is_file():
+        if is_source(entry.name, PYTHON) and ".." not in entry.parts and located.is_file():
             files[entry.as_posix()] = located.read_bytes()
     return Source(distribution.name, distribution.version, license_name, _hash_of(files), files)
 

@@ -8,7 +8,7 @@ from tiny_model import SOURCE, tiny_tokenizer
 from tokenizers import Tokenizer as Encoder
 from tokenizers import models
 
-from dllm_lsp.models.checkpoints.tokenizer import LANGUAGES, Tokenizer
+from dllm_lsp.models.checkpoints.tokenizer import BEGINS, Tokenizer
 
 TOKENIZER = tiny_tokenizer()
 SPECIAL = [*TOKENIZER.never_written, Tokenizer.delete]
@@ -64,10 +64,24 @@ def test_special_ids_have_no_text() -> None:
 
 
 def test_every_language_has_its_begin_and_the_others_share_one() -> None:
-    begins = [TOKENIZER.begin(language) for language in LANGUAGES]
-    assert len({*begins, TOKENIZER.begin("cobol")}) == len(LANGUAGES) + 1
+    begins = [TOKENIZER.begin(language) for language in BEGINS]
+    assert len({*begins, TOKENIZER.begin("cobol")}) == len(BEGINS) + 1
     assert TOKENIZER.begin("cobol") == TOKENIZER.begin("") == TOKENIZER.begin("mask")
     assert set(begins) <= set(TOKENIZER.never_written)
+
+
+def test_an_editor_s_name_of_a_dialect_has_its_language_s_begin() -> None:
+    assert TOKENIZER.begin("typescriptreact") == TOKENIZER.begin("typescript") != TOKENIZER.begin("cobol")
+    assert TOKENIZER.begin("javascriptreact") == TOKENIZER.begin("javascript") != TOKENIZER.begin("cobol")
+
+
+def test_begin_tokens_keep_the_ids_that_stored_weights_know() -> None:
+    assert [TOKENIZER.begin(language) for language in ("cobol", "python", "javascript", "cpp")] == [
+        3,
+        4,
+        5,
+        11,
+    ]
 
 
 def test_all_of_the_vocabulary_is_used() -> None:
