@@ -186,7 +186,6 @@ async def test_a_model_that_cannot_be_loaded_is_told_once_and_not_tried_again(op
     status = await editor.client.wait_ready(20)
     assert status.state == "failed"
     assert status.detail == "/broken holds no weights"
-    await asyncio.sleep(1)  # twice the first delay of a restart
     assert editor.notices == ["/broken holds no weights"]
     assert [status.state for status in editor.statuses].count("failed") == 1
     assert await editor.infill() is None

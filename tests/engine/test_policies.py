@@ -68,6 +68,30 @@ def test_sequential_accepts_one_of_the_best(row: Proposals) -> None:
     assert bool((row.confidence[chosen] == row.confidence[row.open].max()).all() if row.open.any() else True)
 
 
+def exactly(*confidences: float) -> Proposals:
+    """One row, all open, of confidences that no arithmetic of a processor has touched."""
+    confidence = torch.tensor([confidences])
+    probabilities = torch.stack([confidence, 1 - confidence], -1)
+    return Proposals(
+        probabilities,
+        confidence,
+        torch.zeros(1, len(confidences), dtype=torch.long),
+        torch.ones(1, len(confidences), dtype=torch.bool),
+    )
+
+
+def test_what_is_just_as_sure_as_the_threshold_is_accepted() -> None:
+    assert threshold(exactly(0.75, 0.5, 0.25), least=0.5).tolist() == [[True, True, False]]
+    assert threshold(exactly(0.99, THRESHOLD)).tolist() == [[True, True]]
+
+
+def test_what_is_just_at_a_bound_is_in_it_for_entropy_and_not_for_frechet() -> None:
+    """0.75 + 0.75 - 1 - 0.25 is 0.25, and a certain token has no entropy: both are exact in binary."""
+    assert frechet(exactly(0.75, 0.75), least=0.25).tolist() == [[True, False]]
+    assert frechet(exactly(0.75, 0.75), least=0.125).tolist() == [[True, True]]
+    assert entropy_bound(exactly(1.0, 1.0, 0.5), bound=0.0).tolist() == [[True, True, True]]
+
+
 @given(rows())
 def test_threshold_accepts_all_that_are_sure_or_else_the_best(row: Proposals) -> None:
     sure = row.open & (row.confidence >= THRESHOLD)

@@ -62,6 +62,18 @@ def test_a_layer_does_what_the_whole_one_did(
     assert error(out, F.linear(x, weight, bias)) < most
 
 
+@pytest.mark.parametrize("has_vnni", [True, False])
+def test_activations_keep_eight_bits_only_where_products_of_them_do_not_overflow(
+    has_vnni: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whatever processor this is: a layer of the identity adds no products, and so none overflows here."""
+    monkeypatch.setattr(torch.cpu, "_is_vnni_supported", lambda: has_vnni)
+    x = torch.arange(256.0)[None]
+    off = (PackedLinear(torch.eye(256), None)(x) - x).abs().max()
+    assert (off < 0.01) == has_vnni
+    assert off < 2
+
+
 @pytest.mark.parametrize("kind", [Int8Linear, Fp8Linear])
 def test_on_a_gpu_an_outlier_spoils_its_own_row_only(kind: type[nn.Module]) -> None:
     weight, x = random(48, 64), random(4, 64)
