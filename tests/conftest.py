@@ -7,6 +7,7 @@ import shlex
 import sys
 import tempfile
 from collections.abc import Iterator
+from pathlib import Path
 
 import hypothesis
 import pytest
@@ -17,6 +18,28 @@ pytest_plugins = ["engine_processes"]
 hypothesis.settings.register_profile("untimed", deadline=None)
 hypothesis.settings.load_profile("untimed")
 
+SECONDS = {
+    "assist": 10,
+    "client": 30,
+    "context": 10,
+    "engine": 30,
+    "host": 30,
+    "project": 30,
+    "server": 30,
+    "suggest": 10,
+    "syntax": 10,
+    "text": 10,
+    "wire": 10,
+}
+"""After which a test of a room hangs; a real server or model has the limit of `pyproject.toml`."""
+
+
+def pytest_itemcollected(item: pytest.Item) -> None:
+    """Give a test the limit of its room, unless it has one of its own."""
+    room = item.path.relative_to(Path(__file__).parent).parts[0]
+    if room in SECONDS and item.get_closest_marker("timeout") is None:
+        item.add_marker(pytest.mark.timeout(SECONDS[room]))
+
 
 @pytest.fixture(scope="session")
 def server_command() -> list[str]:
@@ -26,7 +49,17 @@ def server_command() -> list[str]:
 
 
 @pytest.fixture(scope="session")
-def server_environment() -> Iterator[dict[str, str]]:
-    """An environment whose engine no other server of this user shares; the socket needs a short path."""
+def shared_runtime() -> Iterator[str]:
+    """The runtime folder of all tests whose servers may share an engine; the socket needs a short path."""
+    with tempfile.TemporaryDirectory(prefix="dllm-", ignore_cleanup_errors=True) as runtime:
+        yield runtime
+
+
+@pytest.fixture
+def server_environment(request: pytest.FixtureRequest, shared_runtime: str) -> Iterator[dict[str, str]]:
+    """An environment whose engine no other server of this user shares, nor, if marked so, of another test."""
+    if request.node.get_closest_marker("own_engine") is None:
+        yield {**os.environ, "XDG_RUNTIME_DIR": shared_runtime}
+        return
     with tempfile.TemporaryDirectory(prefix="dllm-", ignore_cleanup_errors=True) as runtime:
         yield {**os.environ, "XDG_RUNTIME_DIR": runtime}

@@ -17,7 +17,7 @@ from dllm_lsp.settings import EngineSettings, Settings
 from dllm_lsp.wire.messages import Status
 
 COMMAND = (sys.executable, "-P", str(Path(__file__).with_name("fake_engine.py")))
-PATIENCE = 20.0  # seconds: how long a test waits for what must happen
+PATIENCE = 15.0  # seconds: how long a test waits for what must happen
 
 
 class Editor:

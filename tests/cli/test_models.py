@@ -12,6 +12,8 @@ from tiny_checkpoints import write_dream
 
 Run = Callable[..., "subprocess.CompletedProcess[str]"]
 
+pytestmark = pytest.mark.own_engine  # one that an earlier test left has this model from that test's hub
+
 SOURCE = "def double(number):\n    return \n"
 
 

@@ -80,6 +80,7 @@ async def test_a_model_that_is_not_there_is_said_once(start_editor: StartEditor)
     assert len(editor.client.messages) == 1
 
 
+@pytest.mark.own_engine
 async def test_loading_is_shown_as_progress(start_editor: StartEditor) -> None:
     editor = await start_editor()
     await editor.settled()

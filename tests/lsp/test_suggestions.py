@@ -136,6 +136,7 @@ async def test_every_request_is_answered(start_editor: StartEditor) -> None:
     assert editor.client.messages == []
 
 
+@pytest.mark.own_engine
 async def test_a_killed_engine_is_started_again(
     start_editor: StartEditor, server_environment: dict[str, str]
 ) -> None:
@@ -154,6 +155,7 @@ async def test_a_killed_engine_is_started_again(
     assert len(editor.client.messages) == 1
 
 
+@pytest.mark.own_engine
 async def test_servers_that_start_together_share_an_engine_that_ends_behind_them(
     start_editor: StartEditor, server_environment: dict[str, str]
 ) -> None:
@@ -176,7 +178,7 @@ def params(line: int, character: int) -> types.InlineCompletionParams:
 
 
 async def only_engine(environment: dict[str, str]) -> psutil.Process:
-    """Return the engine's process when all others, of other tests, have ended."""
+    """Return the engine's process, once any that was killed is gone."""
     async with asyncio.timeout(PATIENCE):
         while True:
             files = Path(environment["XDG_RUNTIME_DIR"]).rglob("*.pid")
