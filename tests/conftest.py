@@ -20,12 +20,12 @@ hypothesis.settings.load_profile("untimed")
 
 SECONDS = {
     "assist": 10,
-    "client": 30,
+    "client": 20,
     "context": 10,
-    "engine": 30,
-    "host": 30,
-    "project": 30,
-    "server": 30,
+    "engine": 15,
+    "host": 20,
+    "project": 20,
+    "server": 20,
     "suggest": 10,
     "syntax": 10,
     "text": 10,

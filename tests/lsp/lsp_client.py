@@ -10,8 +10,8 @@ from lsprotocol import types
 from pytest_lsp import LanguageClient
 
 PATIENCE = 60.0  # seconds: how long a test waits for what must happen
-# One engine for all tests but those marked `own_engine`, which ends soon after them. It shows whatever it has, after as long as it needs
-# for the same text to come out whenever it is asked; or QUICKLY, where the text is of no interest.
+# One engine for all tests that are not marked `own_engine`; it ends soon after them. It shows whatever it has, after as
+# long as it needs for the same text to come out whenever it is asked; or QUICKLY, where the text is of no interest.
 OPTIONS = {"engine": {"linger": 5}, "suggest": {"confidence": 0, "milliseconds": 5000}}
 QUICKLY = {"engine": {"linger": 5}, "suggest": {"confidence": 0, "milliseconds": 30}}
 

@@ -18,6 +18,8 @@ from dllm_lsp.models.checkpoints.full import Bidirectional
 from dllm_lsp.models.checkpoints.tokenizer import TextTokenizer
 from dllm_lsp.models.network.transformer import Attend, Transformer
 
+pytestmark = pytest.mark.timeout(60)  # the first one imports transformers
+
 CPU = torch.device("cpu")
 ALWAYS = Refresh(every=1)
 SELDOM = Refresh(every=100, change=100)

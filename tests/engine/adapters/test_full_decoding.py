@@ -32,6 +32,8 @@ from dllm_lsp.infill.limits import Limits
 from dllm_lsp.infill.pieces import Infilled
 from dllm_lsp.models.checkpoints.vocabulary import read_vocabulary
 
+pytestmark = pytest.mark.timeout(60)  # the first one imports transformers
+
 CPU = torch.device("cpu")
 HOLE = Hole(before="def f(x):\n    ", after="\n    return x # 😀\n\n\nprint(f(1))\n", language="python")
 SLOW = Effort(passes=200, candidates=1, policy=sequential)
