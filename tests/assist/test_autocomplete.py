@@ -4,6 +4,7 @@ import pytest
 from msgspec import structs
 
 from dllm_lsp.assist.autocomplete import Autocomplete
+from dllm_lsp.context.window import hole_at
 from dllm_lsp.infill.hole import Hole
 from dllm_lsp.infill.limits import Limits
 from dllm_lsp.infill.pieces import Draft, Infilled, Piece
@@ -11,7 +12,7 @@ from dllm_lsp.settings import Extent, SuggestSettings
 from dllm_lsp.text.snapshot import Snapshot
 from dllm_lsp.wire.messages import Status
 
-READY = Status(state="ready", before=12, after=12)
+READY = Status(state="ready", before=12, after=8)
 
 
 class Engine:
@@ -49,12 +50,12 @@ def snapshot(before: str = "value = ", after: str = "\n", uri: str = "file:///wo
 async def test_the_engine_gets_the_context_it_announced_and_what_the_user_grants() -> None:
     engine = Engine()
     autocomplete = Autocomplete(engine, SuggestSettings(milliseconds=50, effort="high"))
-    suggestion = await autocomplete.suggest(snapshot("import os\nvalue = ", "\nprint(value)\n"))
+    place = snapshot("import os\nvalue = ", "\nprint(value)\n")
+    suggestion = await autocomplete.suggest(place)
     assert suggestion is not None
     assert suggestion.text == "compute(1)"
     [(hole, limits)] = engine.asked
-    assert 0 < len(hole.before) <= READY.before
-    assert 0 < len(hole.after) <= READY.after
+    assert hole == hole_at(place, before=12, after=8)
     assert (limits.milliseconds, limits.effort) == (50, "high")
 
 

@@ -48,3 +48,9 @@ def test_lines_that_are_hidden_are_not_shown(project):
 def test_a_file_that_the_project_does_not_know_has_related_ones_too(project):
     assert DISCOUNT in related(project, "shop/new.py", 0, "apply_discount(voucher_code)\n")
     assert related(project, "new.py", 0, "\n") == ()
+
+
+def test_of_a_snippet_with_long_lines_no_more_is_shown_than_a_model_reads():
+    [found] = related(Passages({"data.py": f"voucher_code = {[0] * 10_000}\n"}), "a.py", 0, "voucher_code\n")
+    assert found.startswith("voucher_code = [0, 0")
+    assert len(found) == 4_000

@@ -52,6 +52,13 @@ def test_the_snippet_with_the_rare_names_comes_first():
     assert paths_of(index, found) == ["shop/discount.py", "far/away.py"]
 
 
+def test_of_two_that_share_the_same_names_the_one_with_little_else_comes_first():
+    long = function("apply_discount", *(f"unrelated_{n}" for n in range(LINES - 2)))
+    index = index_of({"shop/a.py": long, "shop/b.py": function("apply_discount", "voucher_code")})
+    found = index.related(["apply_discount"], "shop/cart.py", range(5), 3)
+    assert paths_of(index, found) == ["shop/b.py", "shop/a.py"]
+
+
 def test_a_name_that_is_everywhere_tells_nothing():
     few = index_of({path: text for path, text in FILES.items() if text is not FILLER})
     assert few.related(["value"], "shop/cart.py", range(5), 3)
@@ -75,6 +82,8 @@ def test_what_is_seen_is_not_shown_again_but_the_rest_of_the_file_is():
     found = index.related(wanted, "a.py", range(LINES - 1, LINES + 1), 9)
     assert [index.snippets[number].line for number in found] == [2 * LINES]
     assert len(index.related(wanted, "b.py", range(0, 9), 9)) == 3
+    just_one = index.related(wanted, "a.py", range(LINES, 2 * LINES), 9)
+    assert sorted(index.snippets[number].line for number in just_one) == [0, 2 * LINES]
 
 
 def test_neighbors_are_the_file_its_imports_and_its_folder():

@@ -43,6 +43,8 @@ def test_what_the_document_closes_is_not_closed_again(marked: str, text: str, ke
         ("f(\n    g(\n        ¦\n)\n", "a)"),
         ("f(g(¦))", "a), (b"),
         ("f(¦)", "g(a)"),
+        ("f(¦))", "g(a)"),
+        ("f(¦ ([)", "a)"),
         ("f(¦)", "')'"),
         ("f('¦')", "a\\'"),
         ("x = {'a¦'b'}", "': "),

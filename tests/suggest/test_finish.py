@@ -211,6 +211,13 @@ def test_confidence_and_gate_are_what_the_model_s_probability_is_worth(
     assert (suggestion and suggestion.confidence) == (shown and pytest.approx(shown))
 
 
+def test_what_is_just_as_sure_as_the_settings_want_is_shown() -> None:
+    for confidence, shown in ((0.5, True), (0.51, False)):
+        settings = SuggestSettings(confidence=confidence)
+        suggestion = finish(snapshot_of("x = ¦\n"), infilled("f(a)", probability=0.5), settings)
+        assert (suggestion is not None) == shown
+
+
 def test_confidence_is_of_the_text_that_is_left() -> None:
     pieces = (Piece("a", 0.8), Piece(")", 0.5))
     written = structs.replace(infilled(), pieces=pieces, calibration=Calibration(2.0, 0.5))

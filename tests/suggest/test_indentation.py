@@ -15,6 +15,7 @@ from dllm_lsp.syntax.region import region_of
         ("def f():\n    x = 1\n¦\n", "\treturn x", "    return x"),
         ("def f():\n    x = 1\n¦\n", "    return x", "    return x"),
         ("def f():\n\tx = 1\n\t¦\n", "    return x", "\treturn x"),
+        ("def f():\n    x = 1\n\n    if x:\n\ty = 1\n¦\n", "    return x", "\treturn x"),
         ("def f():\n\tx =¦\n", "    1", "    1"),
         ("¦\n", "\tx", "\tx"),
         ("def f():\n\tx = ¦\n", "1\n    if x:\n        y\n", "1\n\tif x:\n\t\ty\n"),
