@@ -54,6 +54,23 @@ def test_git_knows_what_it_tracks_although_it_is_ignored(root: Path) -> None:
     assert own_among(root, {"build/out.py", "src/unwanted.py"}) == {"build/out.py"}
 
 
+def test_no_program_that_a_repository_names_is_run(
+    root: Path, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    git(root)
+    place = tmp_path_factory.mktemp("monitor")
+    program, mark = place / "monitor", place / "mark"
+    program.write_text(f"#!/bin/sh\ntouch {mark}\n")
+    program.chmod(0o700)
+    subprocess.run(["git", "config", "core.fsmonitor", str(program)], cwd=root, check=True)
+    subprocess.run(["git", "ls-files"], cwd=root, check=True)
+    assert mark.exists(), "git itself runs it"
+    mark.unlink()
+    assert own_among(root, {"app.py"}) == {"app.py"}
+    assert "app.py" in set(own_files(root))
+    assert not mark.exists()
+
+
 def test_where_git_cannot_tell_the_ignore_files_are_read(root: Path) -> None:
     git(root)
     os.symlink(root / "src", root / "link")  # git refuses to look behind it
