@@ -17,6 +17,7 @@ from dllm_lsp.client.place import find_place
 from dllm_lsp.client.supervisor import Supervisor
 from dllm_lsp.wire.channel import Channel
 from dllm_lsp.wire.errors import StartError
+from dllm_lsp.wire.log import log_path
 from dllm_lsp.wire.messages import Status, ToClient
 
 SETTINGS = engine_settings()
@@ -87,7 +88,9 @@ async def test_only_the_engine_that_was_connected_to_is_ended(folder: Path):
     await one.end()
     channel = await one.connect()
     await other.end()  # it knows the first one, which is gone
-    assert (await model_of(channel)).startswith("fake ")
+    model = await model_of(channel)
+    assert model.startswith("fake ")
+    assert await model_of(await one.connect()) == model
     assert len([process for process in engines(folder) if process.status() != psutil.STATUS_ZOMBIE]) == 1
 
 
@@ -122,6 +125,8 @@ async def test_a_process_that_ends_at_once_is_an_error_with_its_last_words(folde
 async def test_a_process_that_never_listens_is_ended(folder: Path, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setattr("dllm_lsp.client.supervisor.START_SECONDS", 0.2)
     command = (sys.executable, "-c", "import sys, time; time.sleep(600)")
+    log_path().parent.mkdir(parents=True, exist_ok=True)
+    log_path().write_text("the last words of another one\n")
     with pytest.raises(StartError, match="nothing was logged"):
         await Supervisor(SETTINGS, command).connect()
 
