@@ -1,4 +1,4 @@
-"""A connection whose engine falls silent, in leaping time."""
+"""What is said over a connection, and when it is given up; in leaping time."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from dllm_lsp.client.link import Link
 from dllm_lsp.infill.hole import Hole
 from dllm_lsp.infill.limits import Limits
 from dllm_lsp.infill.pieces import Draft, Infilled
-from dllm_lsp.wire.messages import Drafted, Infill, Ping, Status, ToClient, ToEngine
+from dllm_lsp.wire.messages import Cancel, Drafted, Infill, Ping, Status, ToClient, ToEngine
 
 SILENCE = 10.0
 HOLE = Hole(before="x = ", after="\n", language="python")
@@ -84,3 +84,27 @@ async def test_one_that_falls_silent_before_its_answer_is_given_up() -> None:
     await listening
     assert engine.link.was_silent
     assert asyncio.get_running_loop().time() == pytest.approx(1.4 * SILENCE), "a draft is a sign of life"
+
+
+@leaping
+async def test_a_request_that_is_cancelled_is_told_to_the_engine() -> None:
+    engine = Engine()
+    asked = asyncio.create_task(engine.infill())
+    await asyncio.sleep(1)
+    asked.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await asked
+    assert engine.heard[1:] == [Cancel(1)]
+
+
+@pytest.mark.parametrize("is_heard", [True, False])
+@leaping
+async def test_drafts_are_asked_for_where_somebody_hears_them(is_heard: bool) -> None:
+    engine = Engine()
+    on_draft = engine.drafts.append if is_heard else None
+    asked = asyncio.create_task(engine.link.infill("a.py", "complete", HOLE, Limits(), on_draft))
+    await asyncio.sleep(1)
+    [request] = engine.heard
+    assert isinstance(request, Infill)
+    assert request.drafts == is_heard
+    asked.cancel()
