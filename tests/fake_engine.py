@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 import sys
+import threading
 import time
 from collections.abc import Callable, Sequence
 
@@ -89,6 +90,7 @@ def load(model: str, device: str, precision: str, threads: int, report: Callable
         report("1 of 2")
         report("2 of 2")
         time.sleep(1)  # for a client to come and hear it
+        threading.Timer(0.1, report, ["and one too many"]).start()
     return FakeEngine(device, precision)
 
 

@@ -12,6 +12,8 @@ import pytest
 from leaping_time import leaping
 
 from dllm_lsp.client.client import FIRST_DELAY, LONGEST_DELAY, STEADY_SECONDS, EngineClient
+from dllm_lsp.infill.hole import Hole
+from dllm_lsp.infill.limits import Limits
 from dllm_lsp.settings import Settings
 from dllm_lsp.wire.errors import StartError
 from dllm_lsp.wire.messages import Status, ToClient, ToEngine
@@ -26,7 +28,7 @@ class DyingEngine:
     def __init__(self, lives: Iterable[float | None]) -> None:
         self.lives = iter([*lives, inf])
         self.is_immortal = asyncio.Event()
-        self.state: Literal["ready", "failed"] = "ready"
+        self.state: Literal["loading", "ready", "failed"] = "ready"
         self.births: list[float] = []
         self.deaths: list[float] = []
 
@@ -78,7 +80,8 @@ class Editor:
         monkeypatch.setattr("dllm_lsp.client.client.Supervisor", lambda settings, command: engine)
         self.engine = engine
         self.notices: list[str] = []
-        self.client = EngineClient(Settings(), lambda status: None, self.notices.append)
+        self.statuses: list[Status] = []
+        self.client = EngineClient(Settings(), self.statuses.append, self.notices.append)
 
     async def survive(self) -> None:
         """Stay connected until the engine lives for ever."""
@@ -105,6 +108,25 @@ async def test_an_engine_that_dies_again_and_again_is_told_once(monkeypatch: pyt
     editor = Editor(DyingEngine([0.5 * STEADY_SECONDS] * 8), monkeypatch)
     await editor.survive()
     assert len(editor.notices) == 1
+
+
+@leaping
+async def test_a_status_is_told_when_it_changes(monkeypatch: pytest.MonkeyPatch) -> None:
+    editor = Editor(DyingEngine([None, None, None, 1]), monkeypatch)
+    await editor.survive()
+    assert [status.state for status in editor.statuses] == ["failed", "ready", "starting", "ready"]
+
+
+@leaping
+async def test_an_engine_that_loads_is_asked_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    engine = DyingEngine([inf])
+    engine.state = "loading"
+    editor = Editor(engine, monkeypatch)
+    await editor.client.start()
+    await engine.is_immortal.wait()
+    hole = Hole(before="", after="", language="python")
+    assert await asyncio.wait_for(editor.client.infill("a.py", "complete", hole, Limits()), 10) is None
+    await editor.client.close()
 
 
 @leaping

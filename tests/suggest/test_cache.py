@@ -79,7 +79,7 @@ def test_anything_else_is_a_miss() -> None:
     ):
         assert cache.get(URI, hole_of(marked)) is None
     assert rest_at(cache, "z = 0\nx = f¦\ny = 1\n", uri="file:///work/other.py") is None
-    assert cache.get(snapshot_of("z = 0\nx = f¦\ny = 1\n", language="ruby")) is None
+    assert cache.get(URI, hole_of("z = 0\nx = f¦\ny = 1\n", language="ruby")) is None
 
 
 def test_nothing_to_show_is_known_at_its_place_only() -> None:
@@ -108,7 +108,7 @@ def test_the_least_recently_used_is_forgotten() -> None:
 def test_a_place_that_is_answered_again_is_used_anew() -> None:
     cache = SuggestionCache(size=2)
     for number in (1, 2, 1, 3):
-        cache.put(snapshot_of(f"x{number} = ¦\n"), CALL)
+        cache.put(URI, hole_of(f"x{number} = ¦\n"), CALL)
     assert rest_at(cache, "x1 = ¦\n")
     assert rest_at(cache, "x2 = ¦\n") is None
 
