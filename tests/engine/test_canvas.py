@@ -1,12 +1,12 @@
 import pytest
 import torch
 from every_policy import POLICIES
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from scripted import DELETE, DREAMON, EXPAND, MASK, TOKENS, VOCABULARY, Wanted, logits
 
 from dllm_lsp.engine.canvas import Canvas
-from dllm_lsp.engine.policies import THRESHOLD, Policy, everything, sequential, threshold
+from dllm_lsp.engine.policies import THRESHOLD, Policy, Proposals, everything, sequential, threshold
 
 CPU = torch.device("cpu")
 LONGEST = 8
@@ -37,6 +37,14 @@ def test_what_the_policy_accepts_is_committed_with_its_probability() -> None:
     canvas = stepped(masked(3), [(7, 0.5), (8, 0.75), (9, 0.25)], sequential)
     assert ids(canvas) == [[MASK, 8, MASK]]
     assert canvas.probability[0].tolist() == pytest.approx([0.5, 0.75, 0.25])
+
+
+def test_a_delete_that_is_just_as_sure_as_it_must_be_does_not_wait() -> None:
+    canvas = masked(3)
+    confidence = torch.tensor([[0.25, 0.125, 0.5]])
+    proposals = Proposals(confidence[..., None], confidence, torch.tensor([[7, 8, DELETE]]), canvas.open)
+    assert ids(canvas.step(proposals, sequential, sure=0.5)) == [[7, MASK]]
+    assert ids(canvas.step(proposals, sequential, sure=0.6)) == [[7, MASK, MASK]]
 
 
 def test_a_committed_token_stays() -> None:
@@ -164,6 +172,7 @@ def test_rows_change_their_lengths_by_themselves() -> None:
 
 
 @pytest.mark.parametrize("policy", POLICIES.values())
+@settings(max_examples=40)
 @given(data=st.data())
 def test_every_step_changes_something_and_keeps_what_was_committed(policy, data: st.DataObject) -> None:
     lengths = data.draw(st.lists(st.integers(1, LONGEST), min_size=1, max_size=3))

@@ -12,8 +12,10 @@ from pathlib import Path
 import psutil
 import pytest
 import pytest_asyncio
-from fake_editor import Editor, engines
+from fake_editor import Editor, engines, until
+from fake_engine import FakeEngine
 
+from dllm_lsp.host.process import serve
 from dllm_lsp.infill.hole import Hole
 from dllm_lsp.infill.limits import Limits
 from dllm_lsp.wire.channel import Channel, connect
@@ -188,6 +190,16 @@ async def test_clients_share_steps_and_what_fails_or_is_dropped_leaves_the_other
 async def test_only_the_user_can_open_the_socket(socket_path: Path):
     assert stat.S_IMODE(socket_path.stat().st_mode) == 0o600
     assert stat.S_IMODE(socket_path.parent.stat().st_mode) == 0o700
+
+
+async def test_the_socket_that_another_engine_put_there_stays(folder: Path):
+    path = folder / "socket"
+    serving = asyncio.create_task(serve(path, lambda report: FakeEngine("cpu", "fp32"), linger=0.2))
+    await until(lambda: path.exists() and stat.S_IMODE(path.stat().st_mode) == 0o600)
+    path.rename(folder / "own")
+    path.write_text("another's")
+    await asyncio.wait_for(serving, 10)
+    assert path.read_text() == "another's"
 
 
 async def test_the_process_is_out_of_the_editors_group_and_holds_none_of_its_files(
