@@ -214,7 +214,7 @@ def test_confidence_and_gate_are_what_the_model_s_probability_is_worth(
 def test_what_is_just_as_sure_as_the_settings_want_is_shown() -> None:
     for confidence, shown in ((0.5, True), (0.51, False)):
         settings = SuggestSettings(confidence=confidence)
-        suggestion = finish(hole_of("x = ¦\n"), infilled("f(a)", probability=0.5), settings)
+        suggestion = finish(hole_at("x = ¦\n"), infilled("f(a)", probability=0.5), settings)
         assert (suggestion is not None) == shown
 
 
