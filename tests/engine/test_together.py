@@ -27,6 +27,8 @@ from dllm_lsp.infill.pieces import Infilled
 from dllm_lsp.models.checkpoints.checkpoint import load_checkpoint
 from dllm_lsp.models.checkpoints.full import Bidirectional
 
+pytestmark = pytest.mark.timeout(60)  # the first one imports transformers
+
 CPU = torch.device("cpu")
 FOREVER = Limits(milliseconds=math.inf)
 

@@ -13,6 +13,8 @@ from dllm_lsp.infill.hole import Hole
 from dllm_lsp.infill.limits import Limits
 from dllm_lsp.models.adapted.geometry import HEAD, SINK, Kind
 
+pytestmark = pytest.mark.timeout(60)  # the first one imports transformers
+
 CPU = torch.device("cpu")
 MODEL = infilling()
 CANVAS = [MASK, MASK, 40, MASK]
