@@ -20,6 +20,9 @@ from dllm_lsp.fetching.offers import OFFERS
 BUNDLED = Path(__file__).parent / "models" / "bundled"
 """The weights that ship with the package."""
 
+AUTO, BETTER = "auto", "smollm2-135m"
+"""The setting that takes the better of the models that need no GPU, and its name; else it is the bundled one."""
+
 FILES = ["*.safetensors", "*.json", "*.txt"]
 """What is downloaded of a repository: data, and no code."""
 
@@ -31,6 +34,13 @@ class HubError(Exception):
     """A model cannot be had; the message is for the user."""
 
 
+def named(model: str) -> str:
+    """Return the model that "auto" stands for on this machine, any other name as it is."""
+    if model != AUTO:
+        return model
+    return "bundled" if shelf.installed(BETTER) is None else BETTER
+
+
 def is_hub_id(model: str) -> bool:
     """Whether a model as the settings name it is `owner/name` on the hub, and not a folder."""
     named = re.fullmatch(r"[A-Za-z0-9][\w.-]*/[A-Za-z0-9][\w.-]*", model)
@@ -38,10 +48,11 @@ def is_hub_id(model: str) -> bool:
 
 
 def folder(model: str) -> Path:
-    """Return the folder of a model that is not on the hub: "bundled", one of `OFFERS`, or a path. It may not exist.
+    """Return the folder of a model that is not on the hub: "auto", "bundled", one of `OFFERS`, or a path.
 
-    Raises ValueError for a name that cannot be a path.
+    It may not exist. Raises ValueError for a name that cannot be a path.
     """
+    model = named(model)
     if model == "bundled":
         return BUNDLED
     if model in OFFERS:

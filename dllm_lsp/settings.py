@@ -32,7 +32,8 @@ class EngineSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
 
 
 class SuggestSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, rename="camel"):
-    """What is shown. A suggestion below `confidence` stays hidden; `milliseconds` bounds the engine.
+    """What is shown. A suggestion below `confidence` stays hidden; `milliseconds` bounds the engine, with 0 as
+    the model needs.
 
     `effort` says how much work a suggestion is worth within that time; with `snippets` the model may see related code
     of other files. `extent` says how far a suggestion reaches.
@@ -40,18 +41,24 @@ class SuggestSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
 
     enabled: Annotated[bool, Meta(description="true or false")] = True
     confidence: Annotated[float, Meta(ge=0, le=1, description="a number from 0 to 1")] = 0.3
-    milliseconds: Annotated[float, Meta(gt=0, description="a number of milliseconds above 0")] = 200.0
+    milliseconds: Annotated[float, Meta(ge=0, description="a number of milliseconds from 0")] = 0.0
     effort: Annotated[Effort, Meta(description='"instant", "low", "medium" or "high"')] = "medium"
     snippets: Annotated[bool, Meta(description="true or false")] = True
     extent: Annotated[Extent, Meta(description='"line", "block" or "all"')] = "line"
 
 
 class Settings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, rename="camel"):
-    """Everything a user can set. `model` is "bundled", a folder with a checkpoint, or `owner/name` on the hub."""
+    """Everything a user can set.
+
+    `model` is "auto", "bundled", one that was fetched by name, a folder with a checkpoint, or `owner/name` on the hub.
+    """
 
     model: Annotated[
-        str, Meta(min_length=1, description='"bundled", a folder with a checkpoint, or a model of the hub')
-    ] = "bundled"
+        str,
+        Meta(
+            min_length=1, description='"auto", "bundled", a folder with a checkpoint, or a model of the hub'
+        ),
+    ] = "auto"
     engine: EngineSettings = EngineSettings()
     suggest: SuggestSettings = SuggestSettings()
 

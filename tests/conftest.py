@@ -59,7 +59,11 @@ def shared_runtime() -> Iterator[str]:
 def server_environment(request: pytest.FixtureRequest, shared_runtime: str) -> Iterator[dict[str, str]]:
     """An environment whose engine no other server of this user shares, nor, if marked so, of another test."""
     if request.node.get_closest_marker("own_engine") is None:
-        yield {**os.environ, "XDG_RUNTIME_DIR": shared_runtime}
+        yield {**os.environ, "XDG_RUNTIME_DIR": shared_runtime, "XDG_DATA_HOME": shared_runtime}
         return
     with tempfile.TemporaryDirectory(prefix="dllm-", ignore_cleanup_errors=True) as runtime:
-        yield {**os.environ, "XDG_RUNTIME_DIR": runtime}
+        yield {
+            **os.environ,
+            "XDG_RUNTIME_DIR": runtime,
+            "XDG_DATA_HOME": runtime,
+        }  # nothing fetched, nothing tuned

@@ -34,6 +34,7 @@ class FakeEngine:
         self.device, self.precision = device, precision
         self.before = 4000
         self.snippets = 0
+        self.milliseconds = 200.0
         self.after = 1000
 
     def begin(self, document: str, hole: Hole, limits: Limits) -> FakeRequest:

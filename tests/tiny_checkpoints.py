@@ -15,6 +15,10 @@ from tokenizers import Regex, decoders, models, normalizers, pre_tokenizers, tra
 from tokenizers import Tokenizer as BytePairEncoder
 from torch import Tensor, nn
 
+from dllm_lsp.models.adapted.geometry import geometry
+from dllm_lsp.models.adapted.network import Factors
+from dllm_lsp.models.checkpoints.adapter import write_adapter
+
 ORDINARY = 320
 """The size of the vocabulary without the special tokens, which follow it."""
 
@@ -25,6 +29,9 @@ QWEN_PATTERN = (
     r"(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}| ?[^\s\p{L}\p{N}]+[\r\n]*"
     r"|\s*[\r\n]+|\s+(?!\S)|\s+"
 )
+
+FINGERPRINT = "5" * 64
+"""Of the base that `write_base` writes."""
 
 QWEN_CONFIG: dict[str, Any] = {
     "vocab_size": VOCABULARY,
@@ -282,6 +289,36 @@ def write_a2d(
         whole=True,
     )
     return _write_tied(folder, qwen3(tie_word_embeddings=True, num_hidden_layers=layers), dtype, shards)
+
+
+def write_base(folder: Path, **changes: object) -> nn.Module:
+    """A causal base as `models get` writes one, of the name "tiny"; `write_adapter_of` writes an adapter for it."""
+    named = {"family": "causal", "base": "tiny", "fingerprint": FINGERPRINT}
+    config = QWEN_CONFIG | {"model_type": "llama", "tie_word_embeddings": True, **named, **changes}
+    write_json(folder / "config.json", config)
+    write_tokenizer(folder, ["<|endoftext|>"], {}, "GPT2Tokenizer", whole=True)
+    return _write_tied(folder, llama(tie_word_embeddings=True), torch.float16, 1)
+
+
+def write_adapter_of(folder: Path, base: str = FINGERPRINT, **changes: object) -> dict[str, Factors]:
+    """Write an adapter for `write_base`, of every query and key, and return its factors."""
+    random = torch.Generator().manual_seed(0)
+    names = [f"model.layers.{layer}.self_attn.{kind}_proj" for layer in range(2) for kind in "qk"]
+    factors = {
+        name: Factors(
+            torch.randn(2, 32, generator=random), torch.randn(32 if "q_" in name else 16, 2, generator=random)
+        )
+        for name in names
+    }
+    write_adapter(
+        folder,
+        factors=factors,
+        mask=torch.ones(32),
+        base=base,
+        base_name="tiny",
+        metadata={"geometry": geometry(), "snippets": 1, "canvas": 9, **changes},
+    )
+    return factors
 
 
 def _write_tied(folder: Path, model: nn.Module, dtype: torch.dtype, shards: int) -> nn.Module:

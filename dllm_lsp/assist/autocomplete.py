@@ -54,7 +54,8 @@ class Autocomplete:
         hole = hole_at(snapshot, status.before, status.after)
         if status.snippets and self._related is not None:
             hole = structs.replace(hole, snippets=self._related(snapshot, hole, status.snippets))
-        infilled = await self._engine.infill(snapshot.uri, METHOD, hole, limits_of(self._settings), on_draft)
+        limits = limits_of(self._settings, status.milliseconds)
+        infilled = await self._engine.infill(snapshot.uri, METHOD, hole, limits, on_draft)
         if infilled is None:
             return None
         suggestion = finish(near, infilled, self._settings)
@@ -62,12 +63,15 @@ class Autocomplete:
         return suggestion
 
 
-def limits_of(settings: SuggestSettings) -> Limits:
-    """Return what one suggestion may cost: no more than it takes to know it, or that it stays hidden."""
+def limits_of(settings: SuggestSettings, usual: float) -> Limits:
+    """Return what one suggestion may cost: no more than it takes to know it, or that it stays hidden.
+
+    `usual` is the milliseconds that the model should have where the settings do not say.
+    """
     return Limits(
         effort=settings.effort,
         tokens=_TOKENS[settings.extent],
-        milliseconds=settings.milliseconds,
+        milliseconds=settings.milliseconds or usual,
         extent=settings.extent,
         confidence=settings.confidence,
     )

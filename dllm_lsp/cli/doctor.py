@@ -90,8 +90,9 @@ def _torch() -> Finding:
 
 
 def _weights(settings: Settings) -> Finding:
+    model = hub.named(settings.model)
     try:
-        folder = hub.downloaded(model) if hub.is_hub_id(model := settings.model) else weights(model)
+        folder = hub.downloaded(model) if hub.is_hub_id(model) else weights(model)
     except ModelError as error:
         return Finding("model", settings.model, str(error))
     if folder is None:
@@ -109,7 +110,11 @@ def _weights(settings: Settings) -> Finding:
             "model", f"{folder} is missing", 'Set "model" to "bundled" or to a checkpoint\'s folder.'
         )
     size = sum(file.stat().st_size for file in folder.iterdir() if file.is_file())
-    return Finding("model", f"{settings.model}, {size / 1e6:.1f} MB in {folder}")
+    found = f"{model}, {size / 1e6:.1f} MB in {folder}"
+    if settings.model != hub.AUTO:
+        return Finding("model", found)
+    advice = "" if model == hub.BETTER else f"A better one, of 135M: dllm-lsp models get {hub.BETTER}"
+    return Finding("model", f"{found}, the best that is here", advice, is_needed=False)
 
 
 def _engine(settings: Settings) -> Finding:

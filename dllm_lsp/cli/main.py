@@ -137,7 +137,7 @@ def _common(name: str) -> argparse.ArgumentParser:
         default=[],
         type=_model_setting,
         metavar="MODEL",
-        help='a folder with a checkpoint, or OWNER/NAME on the Hugging Face hub (default: "bundled")',
+        help='a folder with a checkpoint, or OWNER/NAME on the Hugging Face hub (default: "auto", the best one here)',
     )
     common.add_argument(
         "--set",

@@ -29,6 +29,7 @@ def weights(model: str) -> Path:
 
 def name(model: str) -> str:
     """Return the one name of a model that settings may spell in several ways; raise ModelError as `weights` does."""
+    model = hub.named(model)
     return model if model == "bundled" or hub.is_hub_id(model) else str(weights(model))
 
 

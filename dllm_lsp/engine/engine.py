@@ -38,7 +38,7 @@ class Engine:
         self.model, self.device = name, str(device)
         self.before = CHARACTERS_PER_TOKEN * model.before
         self.after = CHARACTERS_PER_TOKEN * model.after
-        self.snippets = model.snippets
+        self.snippets, self.milliseconds = model.snippets, model.milliseconds
         self.canvas = model.canvas
         self.precision = "fp32"
         self.calibration: Calibration | None = None

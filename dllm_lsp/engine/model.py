@@ -61,8 +61,8 @@ _Around = TypeVar("_Around")
 class Model(Protocol[_Context, _Tokens, _Around]):
     """A network with its special tokens and limits, in tokens: context on each side and the largest canvas.
 
-    It reads up to `snippets` related snippets. One that `is_small` gains nothing from a second thread, and loses much
-    where the cores are busy.
+    It reads up to `snippets` related snippets, and should have `milliseconds` for a suggestion. One that `is_small`
+    gains nothing from a second thread, and loses much where the cores are busy.
     """
 
     tokens: CanvasTokens
@@ -70,6 +70,7 @@ class Model(Protocol[_Context, _Tokens, _Around]):
     after: int
     snippets: int
     canvas: int
+    milliseconds: float
     is_small: bool
 
     def context(self, language: str) -> _Context:

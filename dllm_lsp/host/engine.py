@@ -29,7 +29,7 @@ class Request(Protocol):
 
 
 class Engine(Protocol):
-    """An engine that has been loaded; `before` and `after` are characters of context it can use."""
+    """An engine that has been loaded; see `Status` for its figures."""
 
     model: str
     device: str
@@ -37,6 +37,7 @@ class Engine(Protocol):
     before: int
     after: int
     snippets: int
+    milliseconds: float
 
     def begin(self, document: str, hole: Hole, limits: Limits) -> Request:
         """Return a request to fill a hole, its context encoded; raise what is wrong with it."""

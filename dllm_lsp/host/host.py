@@ -133,6 +133,7 @@ class Host:
                 before=engine.before,
                 after=engine.after,
                 snippets=engine.snippets,
+                milliseconds=engine.milliseconds,
             )
         )
         return engine

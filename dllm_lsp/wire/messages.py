@@ -14,7 +14,7 @@ from dllm_lsp.infill.hole import Hole
 from dllm_lsp.infill.limits import Limits
 from dllm_lsp.infill.pieces import Draft, Infilled
 
-VERSION = 6
+VERSION = 7
 HEADER_BYTES = 4
 MAX_FRAME_BYTES = 16 * 1024 * 1024
 
@@ -51,7 +51,7 @@ class Status(Struct, frozen=True, kw_only=True, tag="status"):
     """How the engine is, sent on connection and at every change.
 
     `before` and `after` are the characters of context that the loaded model can use, and `snippets` how many related
-    ones it can read; 0 until it is ready.
+    ones it can read; `milliseconds` is the time that it should have for a suggestion. All are 0 until it is ready.
     """
 
     state: Literal["starting", "loading", "ready", "failed"]
@@ -62,6 +62,7 @@ class Status(Struct, frozen=True, kw_only=True, tag="status"):
     before: int = 0
     after: int = 0
     snippets: int = 0
+    milliseconds: float = 0.0
 
 
 class Drafted(Struct, frozen=True, tag="drafted"):

@@ -116,6 +116,7 @@ class CausalInfilling:
     """An adapted base as the engine sees it; see `model.Model`."""
 
     is_small = False
+    milliseconds = 600.0
     fit = None
 
     def __init__(self, causal: Causal, tokenizer: TextTokenizer) -> None:

@@ -175,6 +175,7 @@ class BidirectionalInfilling:
     """A network with full attention as the engine sees it; see `model.Model`."""
 
     is_small = False
+    milliseconds = 400.0
 
     def __init__(self, model: Bidirectional, tokenizer: TextTokenizer, refresh: Refresh = REFRESH) -> None:
         self._model, self._tokenizer, self._refresh = model, tokenizer, refresh

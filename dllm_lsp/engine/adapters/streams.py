@@ -90,6 +90,7 @@ class StreamsContext:
 class StreamsInfilling:
     """A network of context streams as the engine sees it; see `model.Model`."""
 
+    milliseconds = 200.0
     fit = None
 
     def __init__(self, network: StreamsModel, tokenizer: Tokenizer) -> None:

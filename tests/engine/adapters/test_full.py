@@ -46,7 +46,8 @@ def infilling(name: str, refresh: Refresh, layers: int = 2) -> BidirectionalInfi
 
 def expected(name: str, before: list[int], canvas: list[int], after: list[int], layers: int = 2) -> Tensor:
     """Run the reference over the whole text, in its order, as the family's own code does."""
-    (_, family), _, reference = served[name, layers]
+    model, _, reference = served[name, layers]
+    family = model.family
     begin = [] if family.begin is None else [family.begin]
     end = [] if family.end is None else [family.end]
     text = [*begin, *before, *canvas, *after, *end]
@@ -200,7 +201,7 @@ def test_fit_is_the_likelihood_of_the_masked_code_after(
         context.become(before, after)
     fits = [float(model.fit(context, torch.tensor(row))) for context, row in zip(contexts, rows, strict=True)]
     for got, (before, after), canvas in zip(fits, sides, rows, strict=True):
-        (_, family), _, _ = served[name, 2]
+        family = served[name, 2][0].family
         text = after if family.end is None else [*after, family.end]
         wanted, rest = text[:FIT], after[FIT:]
         if family.end is not None and len(after) < FIT:
@@ -212,7 +213,8 @@ def test_fit_is_the_likelihood_of_the_masked_code_after(
 
 
 def test_limits_leave_room_for_the_canvas_and_what_stands_around_the_text() -> None:
-    for (name, _), ((_, family), _, _) in served.items():
+    for (name, _), (network, _, _) in served.items():
+        family = network.family
         model = infilling(name, SELDOM)
         assert model.before + model.after + model.canvas + 2 <= family.positions
         assert model.before > model.after > 0
