@@ -19,7 +19,8 @@ class CanvasTokens(NamedTuple):
 
     `delete` says that the text ends here or before, `expand` that this one mask stands for two tokens (DreamOn: Wu
     et al. 2025). `forbidden` are never written. With `waits` a *delete* that is not sure waits until everything to
-    its left is written; without, the policy may accept it at any mask, as DreamOn does.
+    its left is written; without, the policy may accept it at any mask, as DreamOn does. With `leftward` a mask is open
+    only if everything left of it is written or sure: what a causal network knows best is the next token.
     """
 
     mask: int
@@ -27,12 +28,13 @@ class CanvasTokens(NamedTuple):
     expand: int | None
     forbidden: tuple[int, ...]
     waits: bool = False
+    leftward: bool = False
 
     @property
     def fixed(self) -> CanvasTokens:
         """The same for canvases that keep their lengths: what would change one is never written."""
         changing = tuple(token for token in (self.delete, self.expand) if token is not None)
-        return CanvasTokens(self.mask, None, None, (*self.forbidden, *changing))
+        return self._replace(delete=None, expand=None, forbidden=(*self.forbidden, *changing))
 
 
 class Context(Protocol):

@@ -8,15 +8,20 @@ from scripted import DELETE, EXPAND, MASK, TOKENS, Scripted
 
 from dllm_lsp.engine.budget import Budget
 from dllm_lsp.engine.canvas import Canvas
+from dllm_lsp.engine.model import CanvasTokens
 
 UNHURRIED = float("inf")
 
 
 def run(
-    model: Scripted, policy: str = "threshold", budget: Budget | None = None, longest: int = 8
+    model: Scripted,
+    policy: str = "threshold",
+    budget: Budget | None = None,
+    longest: int = 8,
+    tokens: CanvasTokens = TOKENS,
 ) -> Iterator[list[list[int]]]:
     """Yield the drafts, each row without its padding."""
-    masks = Canvas.masked(TOKENS, [len(row) for row in model.wanted], torch.device("cpu"))
+    masks = Canvas.masked(tokens, [len(row) for row in model.wanted], torch.device("cpu"))
     budget = budget or Budget(99, UNHURRIED)
     for canvas in denoise(model, masks, POLICIES[policy], budget, longest):
         yield [canvas.row(number).ids[0].tolist() for number in range(len(model.wanted))]
@@ -82,3 +87,16 @@ def test_drafts_are_made_one_at_a_time_and_closing_ends_them() -> None:
     drafts.close()  # type: ignore[attr-defined]
     assert list(drafts) == []
     assert len(model.seen) == 1
+
+
+def test_a_model_that_writes_leftward_fills_no_mask_before_what_is_left_of_it() -> None:
+    wanted = [(7, 0.3), (8, 0.99), (9, 0.5)]
+    drafts = [draft for [draft] in run(Scripted(wanted), tokens=TOKENS._replace(leftward=True))]
+    assert drafts == [[7, MASK, MASK], [7, 8, MASK], [7, 8, 9]]
+
+
+def test_and_fills_all_of_them_when_the_budget_is_spent() -> None:
+    denoiser = Scripted([(7, 0.3), (8, 0.4), (9, 0.5)])
+    *_, last = run(denoiser, budget=Budget(2, UNHURRIED), tokens=TOKENS._replace(leftward=True))
+    assert last == [[7, 8, 9]]
+    assert len(denoiser.seen) == 2

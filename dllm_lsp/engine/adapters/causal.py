@@ -131,6 +131,7 @@ class CausalInfilling:
             expand=None,
             forbidden=tuple(i for i in silent if i != END),
             waits=True,
+            leftward=True,
         )
         self.before, self.after = Kind.BEFORE.room, Kind.REST.room + Kind.BELOW.room
         self.snippets, self.canvas = causal.snippets, causal.canvas

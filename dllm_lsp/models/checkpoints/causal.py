@@ -83,9 +83,10 @@ def _adapter(folder: Path, config: dict[str, Any]) -> Path:
     name = config.get("base")
     found = ADAPTERS / str(name)
     if not isinstance(name, str) or found.parent != ADAPTERS or not found.is_dir():
+        named = sorted(each.name for each in ADAPTERS.glob("*") if each.is_dir())
         raise CheckpointError(
             f"the base in {folder} has no adapter that makes it an infiller: this version of dllm-lsp ships one for "
-            f"{', '.join(sorted(each.name for each in ADAPTERS.iterdir() if each.is_dir()))}"
+            f"{', '.join(named) or 'none'}"
         )
     return found
 
