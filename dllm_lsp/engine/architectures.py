@@ -16,10 +16,10 @@ from dllm_lsp.models.streams.model import StreamsModel
 
 
 class Served(NamedTuple):
-    """What the engine does with an architecture's network and its tokenizer, the first two arguments of both.
+    """How the engine uses the networks of an architecture. Both functions take a network and its tokenizer first.
 
-    `model` is the network as the engine asks it. `surprises` gives the surprise of each of some ids that are a text in
-    a language, by its LSP id, in nats; it is None where the network scores nothing of what it reads.
+    `model` returns the network as the engine asks it. `surprises` also takes the ids of a text and its language, by
+    LSP id, and returns how surprising each id is, in nats. It is None for networks that do not score what they read.
     """
 
     model: Callable[[Any, Any], Model[Any, Any, Any]]

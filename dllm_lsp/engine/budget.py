@@ -15,7 +15,7 @@ class Budget:
         self.spent = 0
 
     def begin(self) -> None:
-        """Say that the first pass begins now; what came before does not count into a pass's mean time."""
+        """Say that the first pass begins now. The time before it does not count into the mean time of a pass."""
         self._ready = self._clock()
 
     def spend(self) -> None:
@@ -24,11 +24,11 @@ class Budget:
 
     @property
     def is_spent(self) -> bool:
-        """Whether no other pass fits: none is left, or one as long as the mean so far would end too late."""
+        """Whether no further pass fits. A pass fits if one is left and, taking the mean time so far, ends in time."""
         mean = 1000 * (self._clock() - self._ready) / max(1, self.spent)
         return self.spent >= self._passes or self.milliseconds + mean >= self._milliseconds
 
     @property
     def milliseconds(self) -> float:
-        """How long it has been used."""
+        """The time since it was made."""
         return 1000 * (self._clock() - self._began)

@@ -17,10 +17,11 @@ from dllm_lsp.engine.policies import THRESHOLD, Policy, Proposals
 
 @dataclass(frozen=True, slots=True)
 class Canvas:
-    """Canvases after some step: ids and probabilities [rows, width]; of each row length, end and number of *expands*.
+    """Canvases after some step, one a row: `ids` and `probability` [rows, width]; the others [rows].
 
-    What lies behind a row's length is padding. A mask's probability is that of its best proposal so far; that of an
-    end is its *delete*'s, and 0 while the canvas is as long as it began.
+    What lies behind a row's length is padding. A token's probability is the one it was accepted with; a mask's is that
+    of its best proposal so far. `end` is the probability of the *delete* that ended the row, 0 if none did. `expanded`
+    counts its *expands*.
     """
 
     tokens: CanvasTokens
@@ -73,9 +74,9 @@ class Canvas:
     def proposed(self, logits: Sequence[Tensor], longest: int, stem: Stem | None = None) -> Proposals:
         """Return what logits propose for the masks: [n, vocabulary] for each row, or a tensor of all.
 
-        What is forbidden is not proposed, nor what would keep a row from beginning with `stem`. *Expand* is not
-        in rows that are `longest` or longer, or were expanded as often: a *delete* makes room, and both in turn
-        would go on for ever (DreamOn has the same two limits).
+        Forbidden tokens are not proposed, nor tokens that would keep a row from beginning with `stem`. *Expand* is not
+        proposed in a row of `longest` tokens or more, nor in one that was expanded that often: *delete* makes room
+        for *expand*, so the two could alternate for ever (DreamOn has the same two limits).
         """
         padded = pad_sequence(list(logits), batch_first=True).float()
         padded = padded.index_fill(-1, _forbidden(self.tokens, padded.device), float("-inf"))
@@ -88,13 +89,13 @@ class Canvas:
     def step(self, proposals: Proposals, policy: Policy, sure: float = THRESHOLD) -> Canvas:
         """Commit what the policy accepts, and change the lengths as *delete* and *expand* say.
 
-        A *delete* that is accepted takes the masks to its right with it, an *expand* becomes two masks (DreamOn: Wu
+        An accepted *delete* takes the masks to its right with it. An accepted *expand* becomes two masks (DreamOn: Wu
         et al. 2025). Neither is accepted together with anything to its right, which was proposed for another place.
 
-        Where *delete* waits, one of at least `sure` is accepted whatever the policy. Of the others only the leftmost
-        mask's is put to the policy: its probability is that of the text ending there, while one further to the right
-        says no more than that the text ends somewhere before, and the canvas would shrink to nothing, from the
-        right, before a token is written.
+        Where *delete* waits, a *delete* of at least `sure` is accepted whatever the policy says. Of the others, only
+        that of the leftmost mask is put to the policy. There it says that the text ends here. Further to the right it
+        only says that the text ends somewhere before, which is nearly always likely: the canvas would shrink to
+        nothing from the right before a token is written. docs/engine.md goes through an example.
         """
         if self.tokens.delete is None and self.tokens.expand is None:
             return self._written(proposals, policy(proposals))
@@ -117,7 +118,7 @@ class Canvas:
         return canvas._resized(proposals.open & (position >= cut), doubled)
 
     def _written(self, proposals: Proposals, where: Tensor) -> Canvas:
-        """Return the rows with what is proposed at some positions."""
+        """Return the rows with the proposals written at the positions `where` [rows, width]."""
         return replace(
             self,
             ids=proposals.token.where(where, self.ids),
@@ -125,7 +126,7 @@ class Canvas:
         )
 
     def _resized(self, removed: Tensor, doubled: Tensor) -> Canvas:
-        """Return the rows without some positions, others twice."""
+        """Return the rows without the `removed` positions and with the `doubled` ones twice."""
         if not bool((removed | doubled).any()):
             return self
         count = (self._inside & ~removed).long() + doubled

@@ -11,9 +11,9 @@ from dllm_lsp.engine.policies import Policy, sequential, threshold
 class Effort(NamedTuple):
     """What is spent on a hole.
 
-    `passes` of the network at most; how boldly tokens are accepted; for a model that cannot say where the text ends,
-    `candidates` of different lengths, of which the best is taken; and `batch`, how many canvases are worked on at a
-    time.
+    At most `passes` of the network, and at most `batch` canvases at a time. `policy` says how boldly tokens are
+    accepted. For a model that cannot say where the text ends, `candidates` of different lengths are written, and the
+    best one is taken.
     """
 
     passes: int
@@ -22,7 +22,7 @@ class Effort(NamedTuple):
     batch: int = 16
 
     def within(self, batch: int) -> Effort:
-        """The same with batches of at most so many canvases."""
+        """Return the same effort with at most `batch` canvases at a time."""
         return self._replace(batch=batch, candidates=min(self.candidates, batch))
 
 

@@ -24,7 +24,7 @@ from dllm_lsp.infill.pieces import Draft, Infilled
 from dllm_lsp.models.checkpoints.tokenizer import TextTokenizer
 
 CHARACTERS_PER_TOKEN = 3
-"""Of code, a little under the mean, so that a full window seldom has to be cut again."""
+"""A little less than code has on average, so that a window of so many characters seldom has to be cut again."""
 
 
 class Engine:
@@ -69,8 +69,8 @@ class Engine:
     def begin(self, document: str, hole: Hole, limits: Limits, effort: Effort | None = None) -> Request:
         """Return a request to fill the hole, its context encoded; whoever begins one closes it.
 
-        The document's name only says what the cache may hold already; the answer does not depend on it. `effort` is
-        for those who measure; else it is that of the limits.
+        The document's name says where to look in the cache; the answer does not depend on it. Without `effort`, which
+        is for measurements, that of the limits counts.
         """
         effort = effort or EFFORTS[limits.effort]
         budget = Budget(min(limits.passes, effort.passes), limits.milliseconds)
@@ -80,9 +80,9 @@ class Engine:
 
     @torch.inference_mode()
     def step(self, requests: Sequence[Request]) -> None:
-        """Make one pass over all that these requests want next, and let each go on. Never raises.
+        """Make one pass over what all these requests want next, and let each take its logits. Never raises.
 
-        None of them has ended. Where a pass over several fails, each of them is tried by itself.
+        No request among them may have ended. If a pass over several fails, each of them is tried by itself.
         """
         wanted = [request.wanted for request in requests if request.wanted is not None]
         canvases = [canvas for each in wanted for canvas in each.canvases]

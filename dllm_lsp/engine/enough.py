@@ -1,4 +1,4 @@
-"""Whether a draft is all that was asked for, or can never be: every pass after that would be for nothing."""
+"""When to stop before every mask is filled: what was asked for is written, or would not be shown."""
 
 from __future__ import annotations
 
@@ -11,9 +11,10 @@ from dllm_lsp.infill.pieces import Piece
 
 
 def is_enough(pieces: Sequence[Piece], before: str, limits: Limits, calibration: Calibration | None) -> bool:
-    """Return whether what is asked for behind the code `before` is written, or too improbable already.
+    """Return whether a draft that goes on behind the code `before` needs no further pass.
 
-    By `calibration` its probability is what the suggestion's confidence will be.
+    That is so when what the limits ask for is written, and also when it can no longer become as probable as they
+    demand. Probabilities are calibrated first, as the confidence of a suggestion is.
     """
     portion = portion_of(pieces, 1.0, limits.extent, before)
     return portion.end is not None or worth(portion.bound, calibration) < limits.confidence

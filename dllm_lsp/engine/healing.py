@@ -19,10 +19,11 @@ class Stem:
         self._tokenizer = tokenizer
 
     def narrow(self, ids: Tensor, mask: int, logits: Tensor) -> Tensor:
-        """Leave at the mask that the stem has to go on with only logits of tokens that do so; changes `logits`.
+        """Forbid tokens that do not spell the stem, and return which positions may be written, [rows, width].
 
-        Takes canvases [rows, width] and their logits [rows, width, vocabulary]. Returns which positions may be
-        written now, [rows, width]: all of them, or that mask alone if what it proposes leaves more to be spelled.
+        Takes canvases [rows, width] and their logits [rows, width, vocabulary], which it changes: at the first mask
+        that has a part of the stem to spell, only tokens that spell it keep their logits. If that mask's best token
+        leaves more of the stem to spell, the mask alone may be written in its row; otherwise every mask may.
         """
         writable = ids == mask
         for row, canvas in enumerate(ids.tolist()):
@@ -41,7 +42,10 @@ class Stem:
         return writable
 
     def _unspelled(self, canvas: list[int], mask: int) -> tuple[bytes, int]:
-        """Return what no token of a canvas spells yet, and the position of the mask that has to; nothing if all is."""
+        """Return the bytes of the stem that are not spelled yet, and the position of the mask that has to spell them.
+
+        No bytes are left if the canvas spells all of the stem.
+        """
         left = self._text
         for position, token in enumerate(canvas):
             if not left:

@@ -24,8 +24,8 @@ def lengths_within(longest: int) -> list[int]:
 def promise(proposals: Proposals) -> Tensor:
     """Return how promising canvases of nothing but masks are by their first pass, [rows].
 
-    The mean confidence over what is usual at this length, since short canvases are surer (CAL: arXiv:2602.00476,
-    with its bias curve, which was fitted to LLaDA).
+    That is a canvas's mean confidence divided by what is usual at its length, since short canvases are surer (CAL:
+    arXiv:2602.00476, with its bias curve, which was fitted to LLaDA).
     """
     lengths = proposals.open.sum(-1)
     confidence = (proposals.confidence * proposals.open).sum(-1) / lengths
@@ -36,7 +36,7 @@ def promise(proposals: Proposals) -> Tensor:
 def merit(canvas: Canvas, fit: Tensor) -> Tensor:
     """Return how good finished candidates are, [rows], in nats a token.
 
-    The mean of how likely their own tokens were and how well the code after them fits (PILL, 2026).
+    That is the mean of two log-probabilities: of their own tokens, and of the code after them (PILL, 2026).
     """
     rows = (canvas.row(number).probability for number in range(len(canvas.lengths)))
     own = [row.clamp(min=1e-9).log().mean() if row.numel() else fit.new_zeros(()) for row in rows]

@@ -18,9 +18,9 @@ class CanvasTokens(NamedTuple):
     """The ids that mean something to a canvas; None for one that the model was not trained with.
 
     `delete` says that the text ends here or before, `expand` that this one mask stands for two tokens (DreamOn: Wu
-    et al. 2025). `forbidden` are never written. With `waits` a *delete* that is not sure waits until everything to
-    its left is written; without, the policy may accept it at any mask, as DreamOn does. With `leftward` a mask is open
-    only if everything left of it is written or sure: what a causal network knows best is the next token.
+    et al. 2025). `forbidden` are never written. With `waits`, a *delete* that is not sure is accepted only when
+    everything to its left is written. Without, the policy may accept it at any mask, as DreamOn does. With `leftward`,
+    a mask may be filled only if everything to its left is written or sure: a causal network knows the next token best.
     """
 
     mask: int
@@ -32,7 +32,7 @@ class CanvasTokens(NamedTuple):
 
     @property
     def fixed(self) -> CanvasTokens:
-        """The same for canvases that keep their lengths: what would change one is never written."""
+        """The same for canvases that keep their lengths: *delete* and *expand* are forbidden."""
         changing = tuple(token for token in (self.delete, self.expand) if token is not None)
         return self._replace(delete=None, expand=None, forbidden=(*self.forbidden, *changing))
 
@@ -61,10 +61,11 @@ _Around = TypeVar("_Around")
 
 
 class Model(Protocol[_Context, _Tokens, _Around]):
-    """A network with its special tokens and limits, in tokens: context on each side and the largest canvas.
+    """A network with its special tokens and its limits.
 
-    It reads up to `snippets` related snippets, and should have `milliseconds` for a suggestion. One that `is_small`
-    gains nothing from a second thread, and loses much where the cores are busy.
+    It reads at most `before` and `after` tokens of context and `snippets` related snippets, and writes at most `canvas`
+    tokens. A suggestion should have `milliseconds`. If it `is_small`, a second thread gains it nothing, and costs much
+    where the cores are busy.
     """
 
     tokens: CanvasTokens
@@ -80,20 +81,20 @@ class Model(Protocol[_Context, _Tokens, _Around]):
         ...
 
     def read(self, hole: Hole) -> _Tokens:
-        """Return the tokens of a hole, and of what is around it as much as the model reads."""
+        """Return a hole in tokens: as much of the code around it as the model reads."""
         ...
 
     def encode(self, context: _Context, tokens: _Tokens, has_time: Callable[[], bool]) -> int:
-        """Bring a context to a hole; return how many tokens were encoded for it.
+        """Encode what a context lacks of a hole, and drop what it has besides; return how many tokens were encoded.
 
-        Snippets that are not encoded once there is no time are left out.
+        As soon as `has_time` is false, no further snippet is encoded; those that are not are left out.
         """
         ...
 
     def surroundings(self, context: _Context, canvas: int) -> AbstractContextManager[_Around]:
         """Lay out what one canvas of up to `canvas` tokens looks at, for as long as the block lasts.
 
-        It stays as it is when the context changes.
+        What is laid out does not change when the context does.
         """
         ...
 

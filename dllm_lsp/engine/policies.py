@@ -93,5 +93,5 @@ def everything(proposals: Proposals) -> Tensor:
 
 
 def _in_place(chosen: Tensor, order: Tensor) -> Tensor:
-    """Return which positions are chosen, from which of `order` are."""
+    """Return which positions are chosen. `chosen` says it for positions in sorted order, `order` names these."""
     return torch.zeros_like(chosen).scatter_(-1, order, chosen)

@@ -23,14 +23,14 @@ from dllm_lsp.infill.pieces import Draft, Infilled, Piece
 from dllm_lsp.models.checkpoints.tokenizer import TextTokenizer
 
 SNIPPETS_SHARE = 0.25
-"""Of a request's time; what is not encoded by then is left to the next one, since a person who types asks again."""
+"""Share of a request's time after which no further snippet is encoded. A person who types asks again soon."""
 
 BATCHES = (16, 4, 1)
 """How many canvases of a request are worked on at a time; the next where the device's memory does not hold as many."""
 
 
 class Asked(NamedTuple):
-    """What is asked for: a hole as the code `before` it and in the model's tokens, and what that may cost."""
+    """What is asked for: a hole, and what filling it may cost. The hole is kept as text `before` it and as tokens."""
 
     before: str
     tokens: Stemmed
@@ -52,7 +52,7 @@ class Served(NamedTuple):
 
 
 class Wanted(NamedTuple):
-    """What a request's next pass is over: canvases [n], and the surroundings of each."""
+    """What a request wants its next pass to be over: canvases [n], and the surroundings of each."""
 
     canvases: Sequence[Tensor]
     around: Sequence[Any]
@@ -61,8 +61,8 @@ class Wanted(NamedTuple):
 class Request:
     """A request between its steps.
 
-    `wanted` is its next pass; None once it has ended, with `infilled` or with an `error`. `draft` is what its last
-    step left.
+    `wanted` is the pass that it wants next. When it has ended, `wanted` is None, and either `infilled` or `error` is
+    set. `draft` is the canvas after its last step.
     """
 
     def __init__(self, served: Served, context: Context, asked: Asked, budget: Budget) -> None:
@@ -84,7 +84,7 @@ class Request:
             self._begin()
 
     def take(self, logits: Sequence[Tensor]) -> None:
-        """Go on with what the wanted pass gave: logits [n, vocabulary] for each of its canvases."""
+        """Take the result of the wanted pass, logits [n, vocabulary] for each of its canvases, and go on."""
         self._go_on(lambda: self._work.send(logits))
 
     def fail(self, error: Exception) -> None:
@@ -118,7 +118,7 @@ class Request:
             self.fail(error)
 
     def _filled(self, effort: Effort) -> Generator[Wanted, Sequence[Tensor], None]:
-        """Yield every pass that is wanted, and take its logits, until `infilled` is there."""
+        """Fill the hole: yield each pass that is wanted, receive its logits, and set `infilled` in the end."""
         model, limits, tokens = self._served.model, self._asked.limits, self._served.model.tokens
         encoded = self._encode()
         lengths = [self._longest]
@@ -157,7 +157,7 @@ class Request:
         )
 
     def _lengths(self, effort: Effort) -> Generator[Wanted, Sequence[Tensor], list[int]]:
-        """Return the lengths that the candidates begin with, the likeliest first: those of the most promising pass."""
+        """Return the lengths that the candidates begin with: those whose first passes promise most, best first."""
         lengths = lengths_within(self._longest)
         found: list[Tensor] = []
         for start in range(0, len(lengths), effort.batch):
@@ -172,13 +172,13 @@ class Request:
         return [lengths[number] for number in best.tolist()]
 
     def _encode(self) -> int:
-        """Bring the context to this hole, since others may have used it; return how many tokens were encoded."""
+        """Encode what the context lacks of this hole; return how many tokens. Other requests may have changed it."""
         share = SNIPPETS_SHARE * self._asked.limits.milliseconds
         budget, tokens = self._budget, self._asked.tokens
         return self._served.model.encode(self._context, tokens, lambda: budget.milliseconds < share)
 
     def _lay(self, stack: ExitStack, lengths: Sequence[int]) -> list[Any]:
-        """Return surroundings for canvases of up to so many tokens, which end with the stack."""
+        """Return the surroundings of canvases of these lengths at most. They are given back when the stack closes."""
         self._encode()
         model = self._served.model
         return [stack.enter_context(model.surroundings(self._context, length)) for length in lengths]

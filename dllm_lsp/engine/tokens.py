@@ -12,7 +12,7 @@ from dllm_lsp.models.checkpoints.tokenizer import TextTokenizer
 class Tokens(NamedTuple):
     """The code on both sides of a hole, in reading order, and snippets, the best first.
 
-    `stem` is the text that the canvas begins with: the end of the code before the hole, written anew.
+    `stem` is the end of the code before the hole. It is left out of `before`: the canvas writes it anew.
     """
 
     before: list[int]
@@ -40,7 +40,7 @@ class Window(NamedTuple):
 
 
 def near_end(ids: list[int], limit: int) -> list[int]:
-    """Drop tokens from the far end, half of the limit at a time, so that the cut stays while a user types."""
+    """Drop ids in front, half of the limit at a time, until at most `limit` are left. So the cut rarely moves."""
     excess = len(ids) - limit
     if excess <= 0:
         return ids

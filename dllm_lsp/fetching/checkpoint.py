@@ -1,7 +1,7 @@
 """From a GGUF file to the folder of a checkpoint, as transformers and this package's own loader read it.
 
 Matrices are stored in float16, which takes half of float32 and comes 17 times closer to the exact values than bfloat16
-does (docs/decisions.md); the few vectors stay in float32.
+does (docs/lab.md); the few vectors stay in float32.
 """
 
 from __future__ import annotations

@@ -16,7 +16,8 @@ Report = Callable[[str], None]
 class Request(Protocol):
     """A hole that is being filled, between two steps.
 
-    `infilled` and `error` are None until it has ended with one of them. `draft` is what its last step left.
+    When it has ended, either `infilled` or `error` is set; before, both are None. `draft` is the canvas after its last
+    step.
     """
 
     draft: Draft | None
@@ -44,5 +45,5 @@ class Engine(Protocol):
         ...
 
     def step(self, requests: Sequence[Any]) -> None:
-        """Make one denoising step with requests that have not ended; what goes wrong is kept in them."""
+        """Make one denoising step with requests that have not ended. A request keeps its own error; none is raised."""
         ...

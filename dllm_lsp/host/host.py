@@ -147,7 +147,7 @@ class Host:
             self._announce(Status(state="loading", detail=detail))
 
     async def _until_busy(self) -> None:
-        """Let those that wait join those that run, as many as may; wait for one if there is none."""
+        """Let waiting jobs run, as many as may; if none runs then, wait until one comes."""
         while True:
             while self._scheduler.take() is not None:
                 pass
@@ -157,7 +157,7 @@ class Host:
             await self._has_work.wait()
 
     def _show(self, job: Job) -> None:
-        """Pass a denoising step on, unless its reader is behind."""
+        """Send a job's draft to a client that asked for drafts, unless it is slow in reading them."""
         draft, channel = job.request.draft if job.request else None, self._channels.get(job.client)
         if (
             draft
@@ -185,7 +185,7 @@ class Host:
 
 
 def _advance(engine: Engine, jobs: Sequence[Job]) -> None:
-    """Begin what is new, and make one step with all that are open; runs on the engine's thread."""
+    """Begin the new jobs, and make one step with all open ones. Runs on the engine's thread."""
     for job in jobs:
         if job.request is None and job.dropped is None:
             job.begin(engine)

@@ -25,7 +25,7 @@ class Job:
 
     @property
     def key(self) -> tuple[str, str]:
-        """What a newer message of the same client must share to supersede this one."""
+        """A newer message of the same client with the same key supersedes this one."""
         return self.message.document, self.message.method
 
     @property

@@ -1,4 +1,4 @@
-"""Which request the engine runs next. A plain data structure: no threads, no sockets, no clock.
+"""Which requests the engine runs. A plain data structure: no threads, no sockets, no clock.
 
 A newer request for the same client, document and method supersedes the older one; clients take turns.
 """
@@ -26,7 +26,7 @@ class Scheduler:
         return len(self._waiting.get(client, ())) >= MAX_WAITING
 
     def submit(self, job: Job) -> Job | None:
-        """Queue a job and return the waiting one whose turn it takes; a running one is told to stop."""
+        """Queue a job. Return the waiting job that it supersedes, if any; a running one is told to stop."""
         self._stop("superseded", lambda other: (other.client, other.key) == (job.client, job.key))
         queue = self._waiting.setdefault(job.client, {})
         older = queue.get(job.key)
@@ -51,7 +51,7 @@ class Scheduler:
         self._stop("cancelled", lambda other: other.client == client)
 
     def take(self) -> Job | None:
-        """Return a job that joins those that run, the oldest of the client whose turn it is; None if none may."""
+        """Let a job run and return it: the oldest of the client whose turn it is. Return None if none may."""
         if not self._waiting or len(self.running) >= MAX_RUNNING:
             return None
         client, queue = next(iter(self._waiting.items()))

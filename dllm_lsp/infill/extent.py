@@ -1,11 +1,13 @@
 """How far a suggestion reaches into what is written, and how probable it can still be. Knows lines, no grammar.
 
-A *line* ends before its line end. A *block* ends behind the last of its lines, before the line end. Its lines are told
-from indentation, blank ones aside; the first is the cursor's line with what is written into it, or, where that is
-blank, the first written line that is not. If the second is indented more than the first, the first opens the block.
-It is over at a line that is indented no more than the first, unless that line goes on with the same statement, as an
-`else` or a closing bracket does. If not, the block is the one that the first line stands in, and it is over at a line
-that is indented less. *All* is whatever is written.
+- A *line* ends before its line end.
+- A *block* ends behind the last of its lines, before the line end. Which lines belong to it, indentation says; blank
+  lines say nothing. The first line is the cursor's, with what is written into it; if that is blank, it is the first
+  written line that is not.
+  - The second line is indented more: the first line opens the block. The block is over at the next line that is
+    indented no more than the first, unless that goes on with the same statement, as `else` or a closing bracket does.
+  - Otherwise the first line stands within a block. That is over at the next line that is indented less.
+- *All* is whatever is written.
 """
 
 from __future__ import annotations
@@ -34,9 +36,10 @@ _FIRST_WORD = re.compile(r"\w+\W|[^\w\s]")
 class Portion:
     """What of a canvas belongs to a suggestion.
 
-    `pieces` are its tokens up to its end, or up to the first mask where one is left before that; the last may be cut.
-    `end` is the probability that it ends behind them, None while such a mask is left. `bound` is the most that the
-    probability of the whole can still be, its tokens taken as independent: what is written stays.
+    `pieces` are its tokens up to its end; the last one may be cut. While a mask is left before its end, they are the
+    tokens up to that mask, and `end` is None. Otherwise `end` is the probability that the suggestion ends behind them.
+    `bound` is the most that the probability of the whole can still become, its tokens taken as independent: written
+    tokens stay, and more tokens only lower it.
     """
 
     pieces: tuple[Piece, ...]
@@ -47,9 +50,8 @@ class Portion:
 def portion_of(pieces: Sequence[Piece], end: float, extent: Extent, before: str) -> Portion:
     """Return what of `pieces`, written behind the code `before`, belongs to a suggestion of this extent.
 
-    `end` is the probability that the text ends where the canvas does. A line or block that ends before that does so
-    with the probability of the tokens that show it, where these are not part of it: the line end, and behind a block
-    the indentation of the next line too.
+    `end` is the probability that the text ends where the canvas does. A line or block may end before that. Then its end
+    is as probable as the tokens behind it that show it: the line end, and behind a block the next line's indentation.
     """
     written = tuple(takewhile(lambda piece: piece.text is not None, pieces))
     is_whole = len(written) == len(pieces)
@@ -65,7 +67,10 @@ def portion_of(pieces: Sequence[Piece], end: float, extent: Extent, before: str)
 
 
 class _End(NamedTuple):
-    """Where an extent ends, and up to where the text shows that; not `is_sure` if a mask behind that may refute it."""
+    """An extent ends at the character `stop`; the text up to `shown` shows that.
+
+    It is not `is_sure` while a mask behind that may yet become a text that says otherwise.
+    """
 
     stop: int
     shown: int
@@ -99,7 +104,7 @@ def _width(line: re.Match[str]) -> int:
 
 
 def _cut(written: Sequence[Piece], found: _End) -> Portion:
-    """Return the tokens up to the extent's end, which is as probable as those behind it that show it."""
+    """Return the tokens up to the extent's end. The end is as probable as the tokens behind it that show it."""
     kept: list[Piece] = []
     end = 1.0
     for piece, start in _placed(written):

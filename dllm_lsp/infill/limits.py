@@ -10,8 +10,9 @@ from dllm_lsp.settings import Effort, Extent
 class Limits(Struct, frozen=True, kw_only=True):
     """What one request may cost: effort, canvas size in tokens, network passes, wall-clock milliseconds.
 
-    With `exact` the canvas keeps its size: as many tokens are written as it has. `extent` is how much of an answer is
-    asked for. The engine may stop early, with masks left: once that is written, or cannot reach `confidence` any more.
+    With `exact` the canvas keeps its size: as many tokens are written as it has. `extent` says how much of an answer is
+    asked for. The engine stops early, with masks left, when that much is written, and also when its probability has
+    fallen below `confidence`, since it never rises again.
     """
 
     effort: Effort = "medium"

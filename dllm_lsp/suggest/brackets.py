@@ -36,7 +36,7 @@ def without_second_closers(text: str, region: Region) -> str:
 
 
 def _without_second_quote(text: str, quote: str, tail: str) -> str:
-    """Cut where `text` begins to copy the tail: at a quote that ends the string that the tail is to end."""
+    """Cut `text` at the quote that ends the open string, if it begins a copy of the tail, which ends it too."""
     quotes = [match.start() for match in re.finditer(rf"\\.|{quote}", text) if match[0] == quote]
     if len(quotes) % 2 == 0:
         return text
@@ -45,7 +45,7 @@ def _without_second_quote(text: str, quote: str, tail: str) -> str:
 
 
 def _without_second_brackets(text: str, region: Region, language: Language, around: _Surroundings) -> str:
-    """Cut where fewer brackets become open than are closed after the cursor, unless they are opened again."""
+    """Cut `text` at a bracket that leaves fewer open than are closed after the cursor, unless more open behind it."""
     closers = language.closers
     stack = list(around.open)
     needed = min(around.owed, len(stack))

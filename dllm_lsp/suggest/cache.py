@@ -19,9 +19,9 @@ class Answer:
 class SuggestionCache:
     """The last suggestions and where they were made, the least recently used forgotten first.
 
-    A place is a document and the code next to the cursor. A person who types what is suggested, line breaks
-    and indentation included, gets the rest of it, and one who deletes some of that again gets it back. Any other
-    change near the cursor makes a place unknown.
+    A place is a document and the code next to the cursor. Who types what is suggested, line breaks and indentation
+    included, gets the rest of it. Who then deletes some of that gets it back. After any other change near the cursor
+    the place is unknown.
     """
 
     def __init__(self, size: int = 64) -> None:
@@ -54,17 +54,17 @@ class SuggestionCache:
 
 
 def _rest(known: Hole, now: Hole, suggestion: Suggestion) -> str | None:
-    """Return what is left of a suggestion if all that happened since is that its beginning was typed."""
+    """Return the rest of a suggestion if nothing happened since but that its beginning was typed, else None."""
     if (known.after, known.language) != (now.after, now.language) or not now.before.startswith(known.before):
         return None
     return _behind(now.before[len(known.before) :], suggestion.text)
 
 
 def _behind(typed: str, text: str) -> str | None:
-    """Return what follows in `text` on `typed`, None if that is not its beginning, up to blanks at the ends of lines.
+    """Return what follows `typed` in `text`; None if `text` does not begin with it. Blanks at line ends do not count.
 
-    An editor indents a line that a person breaks, also where the next line of the text is blank or indented less:
-    the former is passed over, the latter is another text.
+    When a person breaks a line, the editor indents the next one by itself. Where that line of `text` is blank, such
+    blanks count as typed; where it is indented less than that, `typed` is another text.
     """
     *done, last = typed.split("\n")
     lines = text.split("\n")

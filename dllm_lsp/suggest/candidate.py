@@ -28,8 +28,8 @@ class Candidate:
     def cut(self, length: int) -> Candidate:
         """Return the candidate with only the first `length` characters.
 
-        A token cut in two counts fully. What the model thought of its own end counts only while nothing but
-        blanks are cut off.
+        The token that is cut in two keeps its probability. The end keeps its own if only blanks are cut off; else the
+        model did not end here, and the end counts as certain.
         """
         text = self.text
         if length >= len(text):

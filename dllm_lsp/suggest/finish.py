@@ -20,8 +20,8 @@ def finish(hole: Hole, infilled: Infilled, settings: SuggestSettings) -> Suggest
     """Return what to show at the hole, which is `context.window.vicinity` of the cursor, or None for nothing.
 
     The text is the beginning of what the engine wrote: what belongs to the extent, up to what the document holds
-    already, its lines separated by line feeds. Its confidence follows, by the model's calibration, from the product
-    of the probabilities of the tokens that are left, times that of the end where the text ends as the model ended it.
+    already. Its lines are separated by line feeds. Its confidence is the product of the probabilities of the tokens
+    that are left, and of the end if the text ends where the model ended it, calibrated for this model.
     """
     portion = portion_of(infilled.pieces, infilled.end, settings.extent, hole.before)
     if portion.end is None:
@@ -39,7 +39,7 @@ def finish(hole: Hole, infilled: Infilled, settings: SuggestSettings) -> Suggest
 
 
 def _trimmed(text: str, region: Region, hole: Hole) -> str:
-    """Return the beginning of `text` that neither the document holds yet nor the text itself."""
+    """Return the beginning of `text` that repeats neither what the document holds already nor itself."""
     text = without_tail(text, region)
     text = without_lines_below(text, hole)
     text = without_repeated_line(text, region.head)

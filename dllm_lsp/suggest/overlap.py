@@ -14,10 +14,11 @@ _ENDS_IN_WORD = re.compile(r"\w\Z")
 
 
 def without_tail(text: str, region: Region) -> str:
-    """Return `text` without a copy of what follows the cursor on its line, and without what stands behind the copy.
+    """Return `text` up to where it begins to copy the tail, which is what follows the cursor on its line.
 
-    A copy ends the first line of `text`, or the last. It begins where a word may begin: "pas" before "s" holds none. A
-    tail of closing brackets and quotes alone is left to `brackets`, which knows whether they are needed.
+    A copy stands at the end of the first line of `text`, or at the end of the last. It does not begin inside a word:
+    "pas" before a tail "s" holds none. A tail of nothing but closing brackets and quotes is left to `brackets`, which
+    knows whether they are needed.
     """
     tail = region.tail.rstrip()
     if not tail.strip(f" \t{language_of(region.language).closing}"):
@@ -49,9 +50,10 @@ def without_lines_below(text: str, hole: Hole) -> str:
 
 
 def repeats_neighbor(text: str, hole: Hole) -> bool:
-    """Return whether a finished line would equal the next line that is not blank, or the first one the previous.
+    """Return whether the finished lines repeat a neighbor: any of them the line below, or the first the line above.
 
-    `text` is more than blanks. Of a hundred thousand consecutive lines that people wrote, twenty are such copies.
+    Blank lines are passed over; `text` is more than blanks. Of a hundred thousand consecutive lines that people wrote,
+    twenty are such copies.
     """
     above, _, head = hole.before.rpartition("\n")
     tail, _, below = hole.after.partition("\n")

@@ -50,10 +50,13 @@ class Encoded:
         self.cache = KeyValues(network, capacity)
 
     def become(self, ids: tuple[int, ...], first: int) -> int:
-        """Read what `ids`, which stand at positions from `first` on, have beyond what both share; return how much."""
+        """Hold `ids`, which stand at positions from `first` on; return how many of them had to be read.
+
+        What both begin with stays; what follows is cut, and the rest is read.
+        """
         shared = next((i for i, (a, b) in enumerate(zip(self.ids, ids, strict=False)) if a != b), None)
         shared = min(len(self.ids), len(ids)) if shared is None else shared
-        self.ids = ids[:shared]  # if reading fails, what is still said to be there is there
+        self.ids = ids[:shared]  # until the rest is read, so that this is true if reading fails
         self.cache.truncate(shared)
         if fresh := ids[shared:]:
             device = self.cache.keys.device
@@ -105,7 +108,7 @@ class CausalContext:
 
 
 class CausalSurroundings(NamedTuple):
-    """Streams side by side in a store, the last known token behind them, and the turns of rows from it on."""
+    """Streams side by side in a store, the last known token, and the rotations of the rows that begin with it."""
 
     store: KeyValues
     last: Tensor

@@ -77,9 +77,9 @@ class BidirectionalContext:
 class BidirectionalSurroundings:
     """One canvas's row in memory, [before | after | canvas], and how fresh what is kept of it is.
 
-    Positions are explicit, so that the canvas is the row's tail and every pass writes over the last one's. Where logits
-    are shifted, that tail begins with the `lead`, the last token before the canvas, whose logits are those of the first
-    mask.
+    Where a token stands in the text is told apart from where it lies in the row. So the canvas can lie last, and every
+    pass writes over the last one's. In families with shifted logits, the logits of the first mask are those of the
+    token before the canvas; that token, the `lead`, then lies directly before the canvas, behind *after*.
     """
 
     def __init__(
@@ -95,10 +95,10 @@ class BidirectionalSurroundings:
         self._length = self._encoded = self._age = 0
 
     def enter(self, canvas: Tensor, rotation: Callable[[Tensor], Rotation]) -> Entry:
-        """Return what the next pass over a canvas [n] is; `made` says that it was made.
+        """Return what this row gives to a pass over its canvas [n]; call `made` when that pass was made.
 
-        It is over the tail alone, or over everything where what is kept of the context has grown stale. `rotation`
-        is the network's.
+        It gives lead and canvas alone, or, if what is kept of the context has grown stale, everything. `rotation` makes
+        the network's rotations from positions.
         """
         if self._is_stale(len(canvas)):
             start, self._age, self._encoded = 0, 0, len(canvas)
@@ -123,7 +123,7 @@ class BidirectionalSurroundings:
         return is_old or abs(length - self._encoded) > self._refresh.change
 
     def made(self) -> None:
-        """Take note that the pass was made; one that failed is made anew, over everything if it was."""
+        """Take note that the pass was made. Without this call, the next pass covers at least what this one did."""
         self._age += 1
 
     def _positions(self, columns: Tensor) -> Tensor:
@@ -142,9 +142,9 @@ class BidirectionalSurroundings:
 
 
 class Entry(NamedTuple):
-    """What one row gives to a pass: n tokens and where they stand and lie, [n]; see `Room.run` for the others.
+    """What one row gives to a pass: n tokens, their positions in the text and their columns in the row, each [n].
 
-    `whole` says that it is over the context as well.
+    `whole` says that the context is among them. `seen` and `wanted` are as in `Room.run`.
     """
 
     ids: Tensor
@@ -155,9 +155,9 @@ class Entry(NamedTuple):
     whole: bool
 
     def padded(self, step: int) -> Entry:
-        """The same with numbers of tokens and logits that are multiples of `step`, so that few have to be captured.
+        """Return the entry padded to multiples of `step` tokens and logits, so that few shapes have to be captured.
 
-        What is added lies behind what is seen.
+        Padding lies behind the columns that are seen, so nothing attends to it.
         """
         extra = -len(self.ids) % step
         more = torch.arange(1, extra + 1, device=self.ids.device)
@@ -245,9 +245,9 @@ class BidirectionalInfilling:
         return list(transformer.logits(torch.cat(wanted)).split([len(canvas) for canvas in canvases]))
 
     def fit(self, context: BidirectionalContext, canvas: Tensor) -> Tensor:
-        """Return how likely the first FIT tokens after the canvas are when they are masked too; see `model.Model`.
+        """Mask the first FIT tokens after the canvas, and return how likely they then are; see `model.Model`.
 
-        It is 0 where nothing comes after.
+        Where no code comes after, that is 0.
         """
         before, after = context.sides
         target = canvas.new_tensor(after[:FIT])
@@ -261,6 +261,6 @@ class BidirectionalInfilling:
 
 
 def _in_memory(sides: Sides, lead: int) -> list[int]:
-    """Return the tokens in the order in which they lie in memory, the last `lead` before the canvas at the end."""
+    """Return both sides in the order in which they lie in memory: before, after, and the last `lead` of before."""
     cut = len(sides.before) - lead
     return sides.before[:cut] + sides.after + sides.before[cut:]

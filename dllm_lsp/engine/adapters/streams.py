@@ -31,10 +31,10 @@ class Side:
         self.stream = network.stream(capacity)
 
     def become(self, ids: list[int]) -> int:
-        """Encode what `ids` has beyond the prefix that both share; return how many tokens that were."""
+        """Hold `ids`; return how many of them had to be encoded. What both begin with stays as it is."""
         shared = _shared_prefix(self.ids, ids)
         fresh = ids[shared:]
-        self.ids = ids[:shared]  # if encoding fails, what is still said to be there is there
+        self.ids = ids[:shared]  # until the rest is encoded, so that this is true if that fails
         self.stream.cache.truncate(shared)
         if fresh:
             self._network.encode(torch.tensor(fresh, device=self._network.device), self._role, self.stream)
@@ -69,9 +69,10 @@ class StreamsContext:
         return self._before.become(begin + before) + self._after.become(begin + after[::-1])
 
     def relate(self, snippets: Sequence[list[int]], has_time: Callable[[], bool]) -> int:
-        """Hold related snippets, the best first, those that are encoded already at no cost.
+        """Hold related snippets, the best first; return how many tokens were encoded.
 
-        What the model does not read is left out, and what is not encoded once there is no time.
+        Snippets that are encoded already cost nothing. Left out are those that are too many for the model, and those
+        that are still to be encoded when `has_time` turns false.
         """
         limits, known = self._network.config, self._snippets
         wanted = [(self._begin, *ids[: limits.snippet_tokens - 1]) for ids in snippets[: limits.snippets]]

@@ -2,7 +2,7 @@
 
 The folder is as PEFT writes one: `adapter_config.json`, and `adapter_model.safetensors` with its names of tensors. What
 is ours lies beside, in `dllm.json`: which base it belongs to, its own fingerprint, which tensor is the embedding of the
-mask, and what who trained it wrote down. Reading needs no PEFT and no weights of the base.
+mask, and the trainer's notes. Reading needs no PEFT and no weights of the base.
 """
 
 from __future__ import annotations
@@ -55,7 +55,7 @@ class Adapter:
     """Factors by the published name of their matrix, such as "model.layers.0.self_attn.q_proj", PEFT's scale included.
 
     `mask` [width] is the embedding of the mask. `base` is the fingerprint of the weights that it was trained on,
-    `metadata` what who trained it wrote down, as JSON.
+    `metadata` the trainer's notes, as JSON.
     """
 
     factors: Mapping[str, Factors]
@@ -66,7 +66,7 @@ class Adapter:
 
 
 class _Config(Struct, frozen=True):
-    """What is read of PEFT's file; a reason to refuse is looked for besides."""
+    """What is read of PEFT's file. Settings in `_UNUSED` are looked for apart from this."""
 
     peft_type: Literal["LORA"]
     r: Count
@@ -158,7 +158,7 @@ def stacked(
 ) -> dict[str, list[Factors]]:
     """Return factors by the name of their matrix in `Transformer`, for each that it stacks, in order.
 
-    What is stacked with a target and is none itself gets factors of zeros.
+    A matrix that is stacked together with a target, but is no target itself, gets factors of zeros.
     """
     down, up = next(iter(factors.values()))
     found: dict[str, dict[int, Factors]] = defaultdict(dict)
@@ -204,7 +204,7 @@ def _matrices(network: TransformerConfig, layout: Layout) -> dict[str, torch.Siz
 
 
 def _targets(path: Path, config: _Config, matrices: Mapping[str, torch.Size]) -> dict[str, torch.Size]:
-    """Return the matrices that are changed: a target is the end of their names; raise CheckpointError."""
+    """Return the matrices that are changed: those whose names end with a target; raise CheckpointError."""
     found: dict[str, torch.Size] = {}
     for target in config.target_modules:
         meant = {name: shape for name, shape in matrices.items() if f".{name}".endswith(f".{target}")}

@@ -25,7 +25,7 @@ from dllm_lsp.models.streams.model import StreamsModel
 
 
 class Network(Protocol):
-    """What the network of every architecture has; the rest, only the modules of its own architecture know."""
+    """What the networks of all architectures have. Only the modules of an architecture know the rest of its own."""
 
     architecture: ClassVar[str]
     """Its name in the registries."""
@@ -55,7 +55,7 @@ _CONFIG, _FAMILY, _PUBLISHED = "config.json", "family", "model_type"
 def architecture_of(folder: Path) -> str:
     """Return the name of a checkpoint's architecture: its "family", or that of what others publish.
 
-    Raises CheckpointError where there is no checkpoint, or one of which nobody here knows how it is loaded.
+    Raises CheckpointError where there is no checkpoint, or one of an architecture that is not known here.
     """
     if not folder.is_dir():
         raise CheckpointError(

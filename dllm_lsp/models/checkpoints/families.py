@@ -1,7 +1,7 @@
 """Which family a checkpoint is of, and what its files say of it: shape, special tokens, shift, context.
 
-Only where every token sees every other can a hole between two texts be filled as this engine does it. What is not
-surely such a checkpoint is refused, with what was found and what is supported. Nothing is guessed.
+This engine fills holes with networks in which every token sees every other. A checkpoint that is not surely one of
+these is refused, with what was found and what is supported. Nothing is guessed.
 """
 
 from __future__ import annotations
@@ -61,7 +61,7 @@ class Family(NamedTuple):
 
 
 class _Kind(NamedTuple):
-    """What a model type implies; whether one is shifted of which this is None, its configuration says."""
+    """What a model type implies. Where `shifted` is None, the configuration says it."""
 
     name: str
     shifted: bool | None

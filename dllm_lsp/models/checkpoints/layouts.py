@@ -10,7 +10,7 @@ from dllm_lsp.models.network.transformer import TransformerConfig
 
 
 class Layout(NamedTuple):
-    """Names of a family's tensors. `block` maps a layer's modules to ours, and to which part of it they are."""
+    """Names of a family's tensors. `block` says which module of ours a layer's module is, and which part of it."""
 
     layers: str
     outside: dict[str, str]
@@ -31,7 +31,7 @@ class Layout(NamedTuple):
 
 
 def _parts(config: TransformerConfig) -> dict[str, list[int]]:
-    """Return the rows of what the network holds in one matrix and checkpoints in several."""
+    """Return, for each matrix of the network that checkpoints store as several, how many rows each of these has."""
     queries, keys = config.heads * config.head_width, config.key_value_heads * config.head_width
     return {"attention.qkv": [queries, keys, keys], "feed_forward.gate_up": [config.feed_forward] * 2}
 

@@ -30,7 +30,7 @@ class Place(NamedTuple):
     rows: int | None = None
 
     def of(self, parameters: Mapping[str, Tensor]) -> Tensor:
-        """Return the part of the parameters that it means."""
+        """Return this part of `parameters`."""
         value = parameters[self.parameter]
         return value if self.rows is None else value[self.start : self.start + self.rows]
 
@@ -40,7 +40,7 @@ class _Index(Struct):
 
 
 class WeightFiles:
-    """The tensors in a folder: one file, or shards with an index. Only headers are read until they are loaded."""
+    """The tensors in a folder: one file, or shards with an index. Before `load`, only their headers are read."""
 
     def __init__(self, folder: Path) -> None:
         """Raise CheckpointError for files that are missing, truncated or contradict their index."""

@@ -47,11 +47,14 @@ result in every layer. On a GPU nothing waits for the device.
 """
 
 FEW = 64
-"""Up to so many queries keep but one thread of a CPU busy in torch's fused attention; plain products keep all."""
+"""With at most so many queries, torch's fused attention keeps one thread of a CPU busy; plain products keep all."""
 
 
 def products(seen: Tensor, n: int, capacity: int, among: Tensor | None = None) -> Mix:
-    """The keys that are seen and no others: for few queries by two plain products, else by torch's own kernel."""
+    """Attend by two plain products where queries are few and threads several, else by torch's own kernel.
+
+    Only the keys that are seen are read.
+    """
     length = int(seen)
     bias = None if among is None else F.pad(among, (length - n, 0))
     is_plain = n <= FEW and torch.get_num_threads() > 1
@@ -75,7 +78,7 @@ def _two_products(query: Tensor, keys: Tensor, values: Tensor, bias: Tensor | No
 
 
 def fused(seen: Tensor, n: int, capacity: int, among: Tensor | None = None) -> Mix:
-    """Torch's own choice among its kernels, with the keys that are not seen masked."""
+    """Attend by torch's own choice among its kernels; the keys that are not seen are masked."""
     column = torch.arange(capacity, device=seen.device)
     bias = torch.zeros(1 if among is None else n, capacity, device=seen.device)
     if among is not None:
@@ -94,7 +97,7 @@ def fused(seen: Tensor, n: int, capacity: int, among: Tensor | None = None) -> M
 
 
 def flash(seen: Tensor, n: int, capacity: int, among: Tensor | None = None) -> Mix:
-    """The FlashAttention-2 that torch is built with; it reads no masked keys. What it cannot falls to `fused`."""
+    """Attend by the FlashAttention-2 in torch, which reads only the keys that are seen; with `among`, by `fused`."""
     if among is not None:
         return fused(seen, n, capacity, among)
     ends = F.pad(seen, (1, 0)).int()

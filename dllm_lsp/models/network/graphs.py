@@ -15,9 +15,9 @@ Function = Callable[..., Tensor]
 
 
 class Captured:
-    """A function whose tensor arguments may change and whose other state may not.
+    """A function that is recorded on a GPU; elsewhere it is simply called. Only its tensor arguments may change.
 
-    On a GPU, what it returns is overwritten by its next call with the same shapes. Elsewhere it is simply called.
+    On a GPU, the next call with the same shapes overwrites what this one returned.
     """
 
     def __init__(self, function: Function) -> None:

@@ -9,7 +9,7 @@ from dllm_lsp.models.network.transformer import Transformer
 
 
 class KeyValues:
-    """Room for `capacity` tokens, of which the first `length` are valid; writing beyond them does not move `length`."""
+    """Room for `capacity` tokens, of which the first `length` are valid. `write` does not change `length`."""
 
     def __init__(self, transformer: Transformer, capacity: int) -> None:
         shape, weight = transformer.config, transformer.norm.weight
@@ -42,7 +42,7 @@ class KeyValues:
         return self._store[1, :, 0, :, : self.length]
 
     def write(self, layer: int, columns: Tensor, keys: Tensor, values: Tensor) -> None:
-        """Put a pass's keys and values [1, heads, n, head width] into columns [n]: their numbers, without gradients."""
+        """Put a pass's keys and values [1, heads, n, head width] into columns [n], detached from gradients."""
         for kept, new in zip(self.layers[layer], (keys, values), strict=True):
             kept.index_copy_(2, columns, new.detach())
 

@@ -18,10 +18,10 @@ from dllm_lsp.models.network.transformer import Rotation, Transformer
 
 
 class Span(NamedTuple):
-    """One sequence's tokens in a pass: the `columns` [n] of its store that they take, and what they see of it.
+    """One sequence's n tokens in a pass: the `columns` [n] of its store that they take, and what they see of it.
 
-    All see the first `seen` [1] columns. `among` [n, n], where there is one, is added to the scores of these n tokens
-    among each other, which are then the last that are seen: minus infinity where one does not see the other.
+    All of them see the first `seen` [1] columns. With `among` [n, n], they are the last n of these columns, and it is
+    added to the scores between them: minus infinity where one token does not see another.
     """
 
     store: KeyValues

@@ -24,7 +24,7 @@ IDLE = 4
 
 
 class Room:
-    """A store, and passes of plain tokens in it. What was left in it by earlier users is finite and out of sight."""
+    """A store, and passes of plain tokens in it. Values that earlier users left are finite, and no pass sees them."""
 
     def __init__(self, transformer: Transformer, capacity: int) -> None:
         self._transformer = transformer
@@ -44,7 +44,7 @@ class Room:
 
 
 class Pool:
-    """The rooms of a network, each for `least` tokens or more."""
+    """The rooms of a network. Each holds at least `least` tokens."""
 
     def __init__(self, transformer: Transformer, least: int = 0) -> None:
         self._transformer, self._least = transformer, least
@@ -52,7 +52,7 @@ class Pool:
 
     @contextmanager
     def lend(self, capacity: int) -> Iterator[Room]:
-        """Lend a room for at least `capacity` tokens, whose store is empty; it comes back at the end."""
+        """Lend a room with an empty store for at least `capacity` tokens; the end of the block gives it back."""
         fitting = [room for room in self._idle if room.store.capacity >= capacity]
         if fitting:
             # Of those alike the one used last, which is warm.

@@ -58,7 +58,7 @@ class TransformerConfig(Struct, frozen=True, kw_only=True, forbid_unknown_fields
 
     @property
     def parameters(self) -> int:
-        """How many its matrices have, which are nearly all."""
+        """How many parameters the matrices have; the rest, of the norms, are few."""
         attention = 2 * (self.heads + self.key_value_heads) * self.head_width * self.width
         block = attention + 3 * self.width * self.feed_forward
         return (2 - self.tied) * self.vocabulary * self.width + self.layers * block
@@ -85,7 +85,7 @@ class Rotation:
 
     @classmethod
     def joined(cls, rotations: Sequence[Rotation]) -> Rotation:
-        """Return the rotation for the positions of several, behind each other."""
+        """Return one rotation for the positions of all of these, in their order."""
         whole = copy(rotations[0])
         if len(rotations) > 1:
             whole.cos = torch.cat([each.cos for each in rotations], dim=-2)

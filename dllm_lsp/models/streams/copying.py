@@ -1,7 +1,7 @@
 """The copy head: what is written may be a token of the context, written again.
 
-A token of the context is found through the one that stands left of it: whoever writes looks for a place in the
-context like its own, and copies what followed there. That is the neural cache of Grave et al. (2017,
+Each position that is written looks for places in the context that are like its own, and copies what followed there. So
+a token of the context is found through the token to its left. That is the neural cache of Grave et al. (2017,
 arXiv:1612.04426) with learned queries and keys, and the gate of See et al. (2017, arXiv:1704.04368) says how likely
 anything is copied. A small network finds names in its context long before it could learn them.
 """
@@ -24,8 +24,8 @@ _LEAST = 1e-38  # of a probability, so that its logarithm is finite
 class Sources(NamedTuple):
     """What N positions of B rows may copy: K tokens, each by the key of the token left of it.
 
-    keys [B, K, COPY_WIDTH], ids [B, K]; `distance`, broadcast to [B, N, K], is in tokens from 1, and not above 0
-    where a source is out of sight; `before` [B, K] is true for code before the position, and false for code after it.
+    keys [B, K, COPY_WIDTH], ids [B, K]. `distance`, broadcast to [B, N, K], counts tokens from 1; 0 or less means that
+    the position does not see the source. `before` [B, K] is true for code before the position, false for code after.
     """
 
     keys: Tensor
@@ -59,9 +59,9 @@ class CopyHead(nn.Module):
         return own.clamp_(min=_LEAST).log_()
 
     def log_likelihoods(self, hidden: Tensor, targets: Tensor, sources: Sources) -> tuple[Tensor, Tensor]:
-        """Return what copying gives targets [B, N], and what it leaves to the other head, both log-shares [B, N].
+        """Return two logarithms [B, N]: of targets' [B, N] probabilities by copying, and of the other head's share.
 
-        With the head's log-likelihood `own` of a target, that of the mixture is logaddexp(own + left, copied).
+        With the other head's log-likelihood `own` and its share `left`, the mixture's is logaddexp(own + left, copied).
         """
         scores, copied, kept = self._read(hidden, sources)
         other = (sources.ids[:, None] != targets[..., None]) | (sources.distance <= 0)

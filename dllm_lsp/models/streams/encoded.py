@@ -21,7 +21,7 @@ BEFORE, AFTER, CANVAS = 0, 1, 2
 class Stream:
     """One encoded side of a hole, in its own order: keys and values, ids [capacity] and what they are copied by.
 
-    `copy_keys` is [capacity, COPY_WIDTH]; of both, as of the cache, `length` entries are valid.
+    `copy_keys` are [capacity, COPY_WIDTH]. The first `length` entries of each are valid.
     """
 
     def __init__(self, cache: KeyValues) -> None:
@@ -41,9 +41,10 @@ class Stream:
         return self.cache.bytes + self.ids.nbytes + self.copy_keys.nbytes
 
     def copyable(self, role: int, distance: int = 0) -> Copyable:
-        """Return what can be copied of the stream, all but what nothing in it stands left of.
+        """Return the tokens of the stream that can be copied: text that has a token of the stream to its left.
 
-        All of it is `distance` away, or, with 0, as far as it stands from the near end.
+        So the begin token is left out, and of code after a hole also the token nearest to it, since what stands left
+        of that is not known yet. All are `distance` tokens away; with 0, as far as they stand from the near end.
         """
         ids = self.ids[: self.length]
         if role == BEFORE:
@@ -56,7 +57,7 @@ class Stream:
         return Copyable(keys, ids, away, torch.full_like(ids, role == BEFORE, dtype=torch.bool))
 
     def last(self, count: int = 1) -> Tensor:
-        """Return the id [1] of the token that is `count` from the end, 0 in front of the first."""
+        """Return the id [1] of the last token, or of the one that is `count` from the end; 0 if there is none."""
         at = self.length - count
         return self.ids[at : at + 1] if at >= 0 else self.ids.new_zeros(1)
 

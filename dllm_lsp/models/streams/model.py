@@ -6,12 +6,12 @@ nothing but the canvas attends to the canvas. So what is cached of a context sta
 only grows at its near end.
 
 Positions do not tell the hole's length. Each stream counts from its own far end (before: 0, 1, 2, ...; after: 0,
--1, -2, ...). The canvas continues the count of *before*; seen from canvas position i, the first token of *after* is
-always `reach` - i away, however long the hole really is, and the first token of a snippet `before` + i: as far as the
-code before can reach.
+-1, -2, ...). The canvas continues the count of *before*. Seen from canvas position i, the first token of *after* is
+always `reach` - i away, however long the hole really is. The first token of a snippet is `before` + i away, as far as
+the code before can reach. docs/engine.md has an example.
 
-Every token also sees the one before it right away (in a stream's own order; on a canvas, to the left), and what is
-written may be copied from the context (`models.copying`).
+The embedding of a token holds that of the token before it (in a stream's own order; on a canvas, to the left), and what
+is written may be copied from the context (`models.streams.copying`).
 """
 
 from __future__ import annotations
@@ -93,7 +93,7 @@ class StreamsModel(nn.Module):
         return self._embed(ids, torch.cat([last, ids[..., :-1]], dim=-1), role)
 
     def _embed(self, ids: Tensor, left: Tensor, role: int) -> Tensor:
-        """Embed ids, each seen together with the one that stands left of it."""
+        """Embed ids [..., length], each together with its neighbor in `left` [..., length]."""
         embedding, glance = self.transformer.embedding, self.left if role == CANVAS else self.behind
         embedded: Tensor = embedding(ids) + glance(embedding(left)) + self.roles.weight[role]
         return embedded
@@ -134,10 +134,10 @@ class StreamsModel(nn.Module):
         return Sources(self.copies.key(hidden), following, entry[:, None] - entry, before)
 
     def read_on(self, stream: Stream, ids: Tensor) -> Tensor:
-        """Read ids [n] on behind a *before* stream, which stays as it is.
+        """Read ids [n] as if they followed on a *before* stream, and leave the stream as it is.
 
-        Returns the log-probabilities [n, vocabulary] of what follows each of them. The first of the ids is the stream's
-        last token once more, since its hidden state was not kept.
+        Returns the log-probabilities [n, vocabulary] of what follows each of them. The first id repeats the stream's
+        last token, whose hidden state was not kept.
         """
         start, cell = stream.length - 1, torch.arange(len(ids), device=self.device)
         x, rotate = self.embed(ids, stream.last(2), BEFORE), self.transformer.rotation(start + cell)
@@ -159,9 +159,9 @@ class StreamsModel(nn.Module):
     def surroundings(self, streams: Streams, canvas: int) -> Iterator[Surroundings]:
         """Lay streams side by side, with room for `canvas` tokens behind them, as long as the block lasts.
 
-        The keys of *after* are turned as a whole, so that its nearest token stands `reach` behind the canvas's
-        start, and those of a snippet so that its first token stands `before` in front of it: rotary positions are
-        relative, and one further rotation renumbers a stream.
+        One further rotation renumbers a whole stream, since rotary positions are relative. So *after* is turned until
+        its nearest token stands `reach` behind the canvas's first position, and each snippet until its first token
+        stands `before` in front of that.
         """
         before, after, snippets = streams
         with self._pool.lend(streams.length + canvas) as room:
@@ -189,7 +189,7 @@ class StreamsModel(nn.Module):
     def denoise(self, canvases: Sequence[Tensor], around: Sequence[Surroundings]) -> list[Tensor]:
         """One pass over canvases [n], each in its own surroundings; return their log-probabilities [n, vocabulary].
 
-        A canvas is written behind what it looks at, over the last pass's.
+        The keys and values of a canvas go behind what it looks at, over those of its last pass.
         """
         counts = [len(canvas) for canvas in canvases]
         left = [torch.cat([at.left, canvas[:-1]]) for canvas, at in zip(canvases, around, strict=True)]
