@@ -81,7 +81,7 @@ class TextTokenizer:
         return line[start - 1 :]
 
     def spelling(self, stem: bytes) -> tuple[list[int], list[int]]:
-        """Return the ids of the tokens that begin with `stem`, and of those that it goes on after."""
+        """Return the ids of the tokens that begin with `stem`, and of those that `stem` begins with."""
         first = bisect_left(self._alphabetical, stem, key=itemgetter(0))
         longer = takewhile(lambda token: token[0].startswith(stem), islice(self._alphabetical, first, None))
         shorter = (self._ids.get(stem[:length]) for length in range(1, len(stem)))
@@ -102,10 +102,10 @@ class TextTokenizer:
 
 
 class Tokenizer(TextTokenizer):
-    """That of the bundled model: a vocabulary for code, behind the special ids.
+    """The bundled model's tokenizer: a vocabulary for code, behind the special ids.
 
-    No token crosses a line break, and a text cut in front of one, or of a blank and a word, is tokenized like its
-    pieces.
+    No token crosses a line break. A text may be cut before a line break, or before a blank and its word: the pieces
+    then have the tokens of the whole.
     """
 
     mask = 0

@@ -79,7 +79,7 @@ def _from_one_file(path: Path) -> tuple[BytePairEncoder, dict[str, int]]:
 
 
 def _from_parts(folder: Path, config: dict[str, Any]) -> tuple[BytePairEncoder, dict[str, int]]:
-    """Build Qwen2's tokenizer, whose vocabulary it is that Dream's repositories ship with code of their own."""
+    """Build Qwen2's tokenizer. Dream's repositories ship its vocabulary, and code of their own to read it."""
     parts = [folder / "vocab.json", folder / "merges.txt"]
     if not all(part.is_file() for part in parts):
         raise CheckpointError(f"the checkpoint in {folder} lacks tokenizer.json")
