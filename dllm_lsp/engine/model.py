@@ -64,8 +64,8 @@ class Model(Protocol[_Context, _Tokens, _Around]):
     """A network with its special tokens and its limits.
 
     It reads at most `before` and `after` tokens of context and `snippets` related snippets, and writes at most `canvas`
-    tokens. A suggestion should have `milliseconds`. If it `is_small`, a second thread gains it nothing, and costs much
-    where the cores are busy.
+    tokens. It should be given `milliseconds` for a suggestion. If it `is_small`, a second thread gains it nothing, and
+    costs much where the cores are busy.
     """
 
     tokens: CanvasTokens
