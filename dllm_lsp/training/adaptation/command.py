@@ -1,0 +1,55 @@
+"""Trains an adapter for a base on a gathered corpus."""
+
+from __future__ import annotations
+
+import os
+import signal
+from pathlib import Path
+
+import torch
+
+from dllm_lsp.models.adapted.gguf import read_gguf
+from dllm_lsp.models.tokenizer import TextTokenizer
+from dllm_lsp.training.adaptation.adapter import Adapter
+from dllm_lsp.training.adaptation.config import AdaptationConfig
+from dllm_lsp.training.adaptation.network import Network
+from dllm_lsp.training.adaptation.precision import training_precision
+from dllm_lsp.training.adaptation.task import HeldOut, Task
+from dllm_lsp.training.adaptation.trainer import Score, Trainer
+from dllm_lsp.training.adaptation.windows import Windows
+from dllm_lsp.training.files import read_files
+
+BASE = "HuggingFaceTB/SmolLM2-135M-Instruct"
+
+
+def adapt(gguf: Path, corpus: Path, run: Path, config: AdaptationConfig) -> None:
+    """Begin a run, or take up the one in the folder. Raises CheckpointError, OSError, and ValueError for bad input."""
+    run.mkdir(parents=True, exist_ok=True)
+    device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    precision = training_precision(device)
+    torch.manual_seed(config.seed)
+    base, tokenizer = read_gguf(gguf, device, precision.dtype)
+    files = read_files(corpus / "train.jsonl")
+    adapter = Adapter(base.shape, config.rank, base.embedding.float().mean(0)).to(device)
+    windows = Windows(files, tokenizer, config.window, config.seed)
+    network = Network(base, adapter)
+    score = _score(network, tokenizer, corpus / "heldout.jsonl", config)
+    trainer = Trainer(run, config, network=network, windows=windows, base_name=BASE, score=score)
+    trainer.totals.note(precision.reason)
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, lambda *_: trainer.stop())
+    print(
+        f"{len(files)} files; {precision.dtype} on {precision.reason}; process {os.getpid()}; "
+        f"{trainer.totals.seconds:.0f} of {config.seconds:.0f} s done",
+        flush=True,
+    )
+    trainer.train()
+
+
+def _score(network: Network, tokenizer: TextTokenizer, heldout: Path, config: AdaptationConfig) -> Score:
+    """Measure exact completions of the rest of a line and of lines, and nats; the main language's."""
+    files = [file for file in read_files(heldout) if file.language == config.window.main_language]
+    counts = {"rest_of_line": config.places, "line": config.places // 3}
+    task = Task(network, tokenizer, files, counts, language=config.window.main_language)
+    windows = HeldOut(files, tokenizer, config.window, config.heldout_windows)
+    return lambda network: {"exact": task.score(network), "heldout": windows.score(network)}
