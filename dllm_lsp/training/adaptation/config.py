@@ -35,7 +35,7 @@ class AdaptationConfig(Struct, frozen=True, kw_only=True):
     report_seconds: float = 60.0
     save_seconds: float = 300.0
     score_seconds: float = 1200.0
-    places: int = 120
+    places: int = 96
     heldout_windows: int = 8
 
     def stage(self, share: float) -> Stage:

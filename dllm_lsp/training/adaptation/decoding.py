@@ -84,7 +84,8 @@ class Completer:
         behind = text[place.end : place.end + _CHARACTERS]
         rest = behind.split("\n", 1)[0]
         below = behind[len(rest) : len(rest) + 12 * Kind.BELOW.positions]
-        return [stream(Kind.BELOW, encode(below)), stream(Kind.REST, encode(rest)), before]
+        related = [stream(Kind.SNIPPET, encode(each), n) for n, each in enumerate(place.snippets)]
+        return [*related, stream(Kind.BELOW, encode(below)), stream(Kind.REST, encode(rest)), before]
 
     @torch.no_grad()
     def _written(self, network: Network, reading: _Reading) -> list[str]:

@@ -51,6 +51,7 @@ class Tally:
         clean, end = window.distances == 0, window.tokens == END
         self._count("clean", nats[clean])
         self._count("clean right", right[clean])
+        self._count("clean tokens", nats[clean & ~end])
         self._count("end right", right[clean & end])
         self._count("end nats", nats[clean & end])
         self._count("shown", nats[window.distances == -1])

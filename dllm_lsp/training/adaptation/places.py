@@ -8,7 +8,9 @@ from collections import defaultdict
 from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
+from dllm_lsp.models.adapted.geometry import SNIPPETS
 from dllm_lsp.training.adaptation.holes import code_lines
+from dllm_lsp.training.adaptation.related import Relations
 from dllm_lsp.training.files import SourceFile
 from dllm_lsp.training.holes import Span
 
@@ -20,16 +22,21 @@ _LONGEST_LINE = 120
 _LONGEST = 160  # characters of several lines
 _LEAST_BEFORE = 400
 _TRIES = 1000
+_AROUND = 1500  # characters on both sides whose names related code shares
 _COMMENTS = ("#", "//", "*", "/*", '"""', "'''")
 
 
 class Place(NamedTuple):
-    """A cursor in a text; what it shall write ends at `end`. lines: how many that is, 0 for the rest of one."""
+    """A cursor in a text; what it shall write ends at `end`. lines: how many that is, 0 for the rest of one.
+
+    snippets: related code, the best first.
+    """
 
     text: str
     cursor: int
     end: int
     lines: int
+    snippets: tuple[str, ...] = ()
 
     @property
     def expected(self) -> str:
@@ -79,12 +86,14 @@ def choose(files: Sequence[SourceFile], kind: str, count: int, language: str = "
     if not packages:
         raise ValueError(f"there are no held-out files in {language}")
     places: list[Place] = []
+    relations = Relations(files)
     names = sorted(packages)
     for _ in range(_TRIES * count):
         if len(places) == count:
             return places
         members = packages[names[len(places) % len(names)]]
-        text = rng.choices(members, [len(file.text) for file in members])[0].text
+        file = rng.choices(members, [len(file.text) for file in members])[0]
+        text = file.text
         lines = code_lines(text)
         number = rng.randrange(len(lines))
         start, end = lines[number]
@@ -92,5 +101,7 @@ def choose(files: Sequence[SourceFile], kind: str, count: int, language: str = "
             continue
         place = PLACES[kind](text, lines, number, rng)
         if place is not None:
-            places.append(place)
+            shown = [(max(0, place.cursor - _AROUND), place.cursor), (place.end, place.end + _AROUND)]
+            found = relations.snippets(file, shown, SNIPPETS)
+            places.append(place._replace(snippets=tuple(found)))
     raise ValueError(f"there are too few places of the kind {kind} in {language}")

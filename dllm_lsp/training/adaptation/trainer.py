@@ -46,11 +46,12 @@ class Trainer:
         self.optimizer = torch.optim.AdamW(
             network.adapter.parameters(), lr=0.0, betas=(0.9, 0.98), weight_decay=0.0, fused=True
         )
-        self.totals, self.stopped = Totals(), False
+        self.totals, self.stopped, self._warm = Totals(), False, 0
         if (folder / WEIGHTS).exists():
             self.totals = load_adapter(folder, network.adapter)
             if (folder / STATE).exists():
                 restore_state(folder, network.adapter, [self.optimizer], network.base.device)
+                self._warm = config.warmup  # the optimizer remembers its gradients
             network.merged.update()
         windows.rng.seed(f"{config.seed}, {self.totals.windows} windows")  # a session goes on with new ones
         self._clock = _clock(network.base.device)
@@ -63,7 +64,7 @@ class Trainer:
         """Train until the budget is used up."""
         began, before = self._clock(), self.totals.seconds
         due = {"report": self.config.report_seconds, "save": self.config.save_seconds, "score": 0.0}
-        tally, step, stream = Tally(), 0, iter(self.windows)
+        tally, step, stream = Tally(), self._warm, iter(self.windows)
         while not self.stopped and self.totals.seconds < self.config.seconds:
             self._step(stream, step, tally)
             step += 1

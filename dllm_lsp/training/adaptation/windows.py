@@ -14,12 +14,13 @@ import torch
 from msgspec import Struct
 from torch import Tensor
 
-from dllm_lsp.models.adapted.geometry import HEAD, Kind, Stream, stream
+from dllm_lsp.models.adapted.geometry import HEAD, SNIPPETS, Kind, Stream, stream
 from dllm_lsp.models.tokenizer import TextTokenizer
 from dllm_lsp.training.adaptation.canvases import Canvas, canvas
 from dllm_lsp.training.adaptation.functions import Group
 from dllm_lsp.training.adaptation.holes import HoleKinds, code_lines, cut_holes
 from dllm_lsp.training.adaptation.network import Rows
+from dllm_lsp.training.adaptation.related import Relations
 from dllm_lsp.training.files import SourceFile
 from dllm_lsp.training.holes import Span
 
@@ -35,7 +36,8 @@ class WindowConfig(Struct, frozen=True, kw_only=True):
     """What windows hold: at most `lines` ends of holes, `holes` on each, each of up to `tokens` tokens.
 
     below: room of the stream of lines below, drawn for each line. main_share: of windows in the main language, where
-    there are others.
+    there are others. with_snippets: of windows that show related code. snippets: how often each of the best is taken,
+    so that the adapter learns to do without any one of them.
     """
 
     lines: int = 9
@@ -45,6 +47,8 @@ class WindowConfig(Struct, frozen=True, kw_only=True):
     kinds: HoleKinds = HoleKinds()
     main_language: str = "python"
     main_share: float = 0.75
+    with_snippets: float = 0.5
+    snippets: float = 0.75
 
 
 class Window(NamedTuple):
@@ -78,20 +82,21 @@ class Windows:
     ) -> None:
         self.files, self.tokenizer, self.config = files, tokenizer, config
         self.rng = random.Random(seed)
+        self._relations = Relations(files)
         self._chances = list(accumulate(_chances(files, config.main_language, config.main_share)))
 
     def __iter__(self) -> Iterator[Window]:
         while True:
             file = self.rng.choices(self.files, cum_weights=self._chances)[0]
-            window = self.cut(file.text)
+            window = self.cut(file)
             if window is not None:
                 yield window
 
-    def cut(self, whole: str) -> Window | None:
-        """Cut a window out of a file's text, None if it has no place for holes."""
+    def cut(self, file: SourceFile) -> Window | None:
+        """Cut a window out of a file, None if it has no place for holes."""
         rng, config = self.rng, self.config
-        start = _window_start(whole, rng)
-        text = whole[start : start + _CHARACTERS]
+        start = _window_start(file.text, rng)
+        text = file.text[start : start + _CHARACTERS]
         ids = self.tokenizer.encode(text)
         numbers = _token_starts(text, ids, self.tokenizer)
         lines = code_lines(text)
@@ -109,7 +114,18 @@ class Windows:
             if placed:
                 below = self.tokenizer.encode(text[lines[number].end :][:_BELOW_CHARACTERS])
                 groups.append((stream(Kind.BELOW, below[: rng.choice(config.below)]), placed))
-        return assembled(ids, groups) if groups else None
+        if not groups:
+            return None
+        end = start + lines[ends[-1]].end
+        return assembled(ids, groups, self._snippets(file, start, end))
+
+    def _snippets(self, file: SourceFile, start: int, end: int) -> list[Stream]:
+        if self.rng.random() >= self.config.with_snippets:
+            return []
+        found = self._relations.snippets(file, [(start, end)], 2 * SNIPPETS)
+        taken = [text for text in found if self.rng.random() < self.config.snippets][:SNIPPETS]
+        encoded = self.tokenizer.encode_batch(taken)
+        return [stream(Kind.SNIPPET, ids, number) for number, ids in enumerate(encoded)]
 
     def _placed(self, text: str, ids: list[int], numbers: dict[int, int], cuts: list[Span]) -> list[Placed]:
         line_ends = [len(text) if (at := text.find("\n", cut.end)) < 0 else at for cut in cuts]
@@ -152,14 +168,17 @@ def _token_starts(text: str, ids: list[int], tokenizer: TextTokenizer) -> dict[i
     return {characters[at]: number for number, at in enumerate(starts) if at in characters}
 
 
-def assembled(ids: Sequence[int], groups: Sequence[tuple[Stream, list[Placed]]]) -> Window:
+def assembled(
+    ids: Sequence[int], groups: Sequence[tuple[Stream, list[Placed]]], snippets: Sequence[Stream] = ()
+) -> Window:
     """Lay out the streams and rows of holes behind a common beginning `ids`, grouped by their stream of lines below."""
     longest = max(hole.before for _, placed in groups for hole in placed)
     before = stream(Kind.BEFORE, ids[:longest])
     rests = list(dict.fromkeys(hole.rest for _, placed in groups for hole in placed))
-    streams = [before, *(below for below, _ in groups), *rests]
+    streams = [before, *(below for below, _ in groups), *rests, *snippets]
     spans = _spans(streams)
-    spans_of_rests = dict(zip(rests, spans[1 + len(groups) :], strict=True))
+    spans_of_rests = dict(zip(rests, spans[1 + len(groups) :], strict=False))
+    related = range(spans[1 + len(groups) + len(rests) - 1][1], spans[-1][1])
     row_ids: list[int] = []
     positions: list[int] = []
     targets: list[tuple[int, int, float, int]] = []
@@ -172,7 +191,7 @@ def assembled(ids: Sequence[int], groups: Sequence[tuple[Stream, list[Placed]]])
             row_ids += hole.canvas.ids
             positions += [first + offset for offset in hole.canvas.offsets]
             targets += [(at + t.row, t.token, t.weight, t.distance) for t in hole.canvas.targets]
-        laid.append(_group(start, len(row_ids), placed, below, spans_of_rests))
+        laid.append(_group(start, len(row_ids), placed, [related, range(*below)], spans_of_rests))
     at_rows, tokens, weights, distances = (torch.tensor(column) for column in zip(*targets, strict=True))
     rows = Rows(torch.tensor(row_ids), torch.tensor(positions), laid)
     holes = sum(len(placed) for _, placed in groups)
@@ -185,23 +204,24 @@ def _spans(streams: Sequence[Stream]) -> list[tuple[int, int]]:
 
 
 def _group(
-    start: int, end: int, placed: list[Placed], below: tuple[int, int], rests: dict[Stream, tuple[int, int]]
+    start: int, end: int, placed: list[Placed], common: list[range], rests: dict[Stream, tuple[int, int]]
 ) -> Group:
-    """Say what the rows of the holes that end on one line see."""
+    """Say what the rows of the holes that end on one line see: all of them the `common` rows of the context."""
     shared = max(_seen_before(hole) for hole in placed)
-    parts = [torch.arange(shared), torch.arange(*below)]
-    columns, at = {}, shared + below[1] - below[0]
+    parts = [torch.arange(shared), *(torch.arange(part.start, part.stop) for part in common)]
+    at = shared + sum(map(len, common))
+    columns, everyone = {}, slice(shared, at)
     for rest in dict.fromkeys(hole.rest for hole in placed):
         parts.append(torch.arange(*rests[rest]))
-        columns[rest] = (at, at + len(rest.ids))
+        columns[rest] = slice(at, at + len(rest.ids))
         at += len(rest.ids)
     bias = torch.full((end - start, at + end - start), float("-inf"))
     row = 0
     for hole in placed:
         last = row + len(hole.canvas.ids)
         bias[row:last, : _seen_before(hole)] = 0
-        bias[row:last, shared : shared + below[1] - below[0]] = 0
-        bias[row:last, slice(*columns[hole.rest])] = 0
+        bias[row:last, everyone] = 0
+        bias[row:last, columns[hole.rest]] = 0
         bias[row:last, at + row : at + last] = visible(hole.canvas)
         row = last
     return Group(start, end, torch.cat(parts), bias)

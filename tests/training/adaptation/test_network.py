@@ -17,9 +17,15 @@ NOTHING = Stream((), 0)
 BELOW, REST = stream(Kind.BELOW, IDS[50:]), stream(Kind.REST, IDS[46:50])
 
 
-def logits(net: Network, *holes: Placed, below: Stream = NOTHING, ids: list[int] = IDS) -> Tensor:
+def logits(
+    net: Network,
+    *holes: Placed,
+    below: Stream = NOTHING,
+    ids: list[int] = IDS,
+    snippets: tuple[Stream, ...] = (),
+) -> Tensor:
     """What the network makes of holes that end on one line, [rows, vocabulary]."""
-    window = assembled(ids, [(below, list(holes))])
+    window = assembled(ids, [(below, list(holes))], snippets)
     with torch.no_grad():
         hidden = net.hidden(window.rows, read(net.base, net.angles, window.streams))
         return hidden @ net.base.embedding.T
@@ -90,15 +96,15 @@ def test_holes_do_not_see_each_other(net: Network) -> None:
     assert not changed(alone, together[-len(alone) :])
 
 
-@pytest.mark.parametrize("part", ["before", "rest", "below"])
+@pytest.mark.parametrize("part", ["before", "rest", "below", "snippets"])
 def test_canvas_rows_see_every_stream(net: Network, part: str) -> None:
     found = logits(net, Placed(block(2, {}), 40, REST), below=BELOW)
     rest = stream(Kind.REST, IDS[45:50]) if part == "rest" else REST
     below = stream(Kind.BELOW, IDS[49:]) if part == "below" else BELOW
     ids = [IDS[9], *IDS[1:]] if part == "before" else IDS
-    assert changed(found, logits(net, Placed(block(2, {}), 40, rest), below=below, ids=ids)) == list(
-        range(12)
-    )
+    snippets = (stream(Kind.SNIPPET, IDS[:9], 1),) if part == "snippets" else ()
+    other = logits(net, Placed(block(2, {}), 40, rest), below=below, ids=ids, snippets=snippets)
+    assert changed(found, other) == list(range(12))
 
 
 def test_a_hole_does_not_see_the_code_before_a_later_one(net: Network) -> None:

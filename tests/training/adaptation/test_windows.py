@@ -56,8 +56,8 @@ def test_no_hole_is_longer_than_asked_for() -> None:
 
 def test_a_file_without_code_gives_no_window() -> None:
     drawn = windows()
-    assert drawn.cut("") is None
-    assert drawn.cut("\n\n  \n") is None
+    for text in ("", "\n\n  \n"):
+        assert drawn.cut(SourceFile("a", "python", text)) is None
 
 
 def test_text_beyond_ascii_is_cut_at_whole_characters() -> None:
@@ -65,6 +65,22 @@ def test_text_beyond_ascii_is_cut_at_whole_characters() -> None:
     drawn = windows(SourceFile("a", "python", text))
     window = next(iter(drawn))
     assert window.holes > 3
+
+
+def test_related_code_of_the_package_is_seen_by_all_holes() -> None:
+    other = SourceFile("p==1/b.py", "python", FILE.text.replace("Point", "Other"), "p==1")
+    drawn = windows(FILE, other, config=structs.replace(CONFIG, with_snippets=1.0, snippets=1.0))
+    window = next(iter(drawn))
+    related = [each for each in window.streams if each.ids[1] == Kind.SNIPPET.mark]
+    assert len(related) > 1
+    assert len({each.first for each in related}) == len(related)
+    rows = sum(len(each.ids) for each in window.streams[: -len(related)])
+    for group in window.rows.groups:
+        columns = group.context >= rows
+        assert columns.sum() == sum(len(each.ids) for each in related)
+        assert not group.bias[:, : len(columns)][:, columns].any()
+    decoded = tokenizer().decode(related[0].ids[HEAD:])
+    assert any(decoded in file.text for file in (FILE, other))
 
 
 def test_the_main_language_has_its_share() -> None:
