@@ -19,6 +19,7 @@ examples:
   dllm-lsp train --repo .                    ten minutes on the code you work on; nothing leaves this machine
   dllm-lsp train --repo . --forget           back to the model as it was
   dllm-lsp train --corpus corpus --run runs/first --preset base --seconds 3600
+  dllm-lsp train --corpus corpus --run runs/adapter --base SmolLM2-135M-Instruct.Q4_1.gguf --seconds 7200
 """
 
 
@@ -61,6 +62,13 @@ def add_train(commands: Any, common: argparse.ArgumentParser) -> None:
         default=3600.0,
         help="wall-clock budget of a new run (default: 3600)",
     )
+    run.add_argument(
+        "--base",
+        type=Path,
+        metavar="FILE",
+        help="train an adapter that makes the causal model in this GGUF file an infiller; --seconds then counts "
+        "processor time, of all sessions of the run together",
+    )
     run.add_argument("--from", dest="weights", type=Path, metavar="FOLDER", help="a model to start from")
 
 
@@ -90,6 +98,12 @@ def _run(options: argparse.Namespace, settings: Settings) -> int:
         return forget(options.repo) if options.forget else tune(options.repo, options.minutes, settings)
     if options.run is None:
         raise CommandError("--corpus needs --run FOLDER: where the run shall live")
+    if options.base:
+        from dllm_lsp.training.adaptation.command import adapt  # noqa: PLC0415
+        from dllm_lsp.training.adaptation.config import AdaptationConfig  # noqa: PLC0415
+
+        adapt(options.base, options.corpus, options.run, AdaptationConfig(seconds=options.seconds))
+        return 0
     from dllm_lsp.training import command  # noqa: PLC0415
 
     command.train(options.corpus, options.run, options.preset, options.seconds, options.weights)

@@ -82,7 +82,7 @@ class Trainer:
                 began += self._clock() - paused
                 due["score"] = passed + self.config.score_seconds
         self.save()
-        if self.score:
+        if self.score and not self.stopped:
             self._log(self.score(self.network))
 
     def _step(self, stream: Iterator[Window], step: int, tally: Tally) -> None:

@@ -1,0 +1,64 @@
+import json
+import signal
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from msgspec import json as msgspec_json
+from tiny_base import FILE
+from tiny_gguf import write_gguf
+
+from dllm_lsp.cli import main
+from dllm_lsp.training.adaptation.command import adapt
+from dllm_lsp.training.adaptation.config import AdaptationConfig
+from dllm_lsp.training.adaptation.windows import WindowConfig
+
+CONFIG = AdaptationConfig(
+    seconds=1.5,
+    rank=2,
+    report_seconds=0.5,
+    places=3,
+    heldout_windows=1,
+    window=WindowConfig(lines=3, holes=2),
+)
+
+
+@pytest.fixture(autouse=True)
+def _handlers() -> Iterator[None]:
+    before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
+    yield
+    for number, handler in before.items():
+        signal.signal(number, handler)
+
+
+def test_an_adapter_is_trained_scored_and_taken_up_again(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    write_gguf(tmp_path / "tiny.gguf")
+    for name in ("train", "heldout"):
+        (tmp_path / f"{name}.jsonl").write_bytes(msgspec_json.encode(FILE) + b"\n")
+    adapt(tmp_path / "tiny.gguf", tmp_path, tmp_path / "run", CONFIG)
+    lines = [json.loads(line) for line in (tmp_path / "run" / "log.jsonl").read_text().splitlines()]
+    assert {"rest_of_line", "line"} == lines[0]["exact"].keys()
+    assert lines[0]["heldout"]["clean"] > 0
+    assert lines[-1]["exact"]
+    assert any("training" in line for line in lines)
+    assert len(lines[0]["processors"]) == 1
+    assert "1 files" in capsys.readouterr().out
+    adapt(tmp_path / "tiny.gguf", tmp_path, tmp_path / "run", CONFIG)
+    assert "of 2 s done" in capsys.readouterr().out
+
+
+def test_a_file_that_is_no_base_is_refused(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "x.gguf").write_bytes(b"no")
+    options = [
+        "train",
+        "--corpus",
+        str(tmp_path),
+        "--run",
+        str(tmp_path / "run"),
+        "--base",
+        str(tmp_path / "x.gguf"),
+    ]
+    assert main(options) != 0
+    assert "cannot be read as a base" in capsys.readouterr().err
