@@ -21,8 +21,8 @@ _MOST_SHOWN = 0.6
 _WRONG = 0.1  # shown tokens that are not the true ones
 _NEARBY = 0.7  # wrong ones that stand near the hole
 _SHOWN_WEIGHT = 0.3
-_FADING = 0.85  # weight of a target per position that it is further from what is known
-_LEAST_WEIGHT = 0.2
+_FADING = 0.75  # weight of a target per position that it is further from what is known
+_LEAST_WEIGHT = 0.1
 
 
 class Target(NamedTuple):

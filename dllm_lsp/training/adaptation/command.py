@@ -33,7 +33,7 @@ def adapt(gguf: Path, corpus: Path, run: Path, config: AdaptationConfig) -> None
     adapter = Adapter(base.shape, config.rank, base.embedding.float().mean(0)).to(device)
     windows = Windows(files, tokenizer, config.window, config.seed)
     network = Network(base, adapter)
-    score = _score(network, tokenizer, corpus / "heldout.jsonl", config)
+    score = _score(tokenizer, corpus / "heldout.jsonl", config)
     trainer = Trainer(run, config, network=network, windows=windows, base_name=BASE, score=score)
     trainer.totals.note(precision.reason)
     for number in (signal.SIGINT, signal.SIGTERM):
@@ -46,10 +46,10 @@ def adapt(gguf: Path, corpus: Path, run: Path, config: AdaptationConfig) -> None
     trainer.train()
 
 
-def _score(network: Network, tokenizer: TextTokenizer, heldout: Path, config: AdaptationConfig) -> Score:
+def _score(tokenizer: TextTokenizer, heldout: Path, config: AdaptationConfig) -> Score:
     """Measure exact completions of the rest of a line and of lines, and nats; the main language's."""
     files = [file for file in read_files(heldout) if file.language == config.window.main_language]
     counts = {"rest_of_line": config.places, "line": config.places // 3}
-    task = Task(network, tokenizer, files, counts, language=config.window.main_language)
+    task = Task(tokenizer, files, counts, language=config.window.main_language)
     windows = HeldOut(files, tokenizer, config.window, config.heldout_windows)
     return lambda network: {"exact": task.score(network), "heldout": windows.score(network)}

@@ -27,9 +27,9 @@ class AdaptationConfig(Struct, frozen=True, kw_only=True):
     rank: int = 32
     rate: float = 5e-4
     warmup: int = 40
-    decay: float = 0.2
+    decay: float = 0.4
     clip: float = 1.0
-    stages: tuple[Stage, ...] = (Stage(0.0, 16, 1), Stage(0.4, 32, 2), Stage(0.8, 64, 2))
+    stages: tuple[Stage, ...] = (Stage(0.0, 16, 1), Stage(0.4, 32, 1), Stage(0.6, 32, 2), Stage(0.8, 64, 2))
     window: WindowConfig = WindowConfig()
     seed: int = 0
     report_seconds: float = 60.0

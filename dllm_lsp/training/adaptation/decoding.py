@@ -42,13 +42,10 @@ class Completer:
     `alone` hides the code behind the cursor, as the base alone reads.
     """
 
-    def __init__(
-        self, network: Network, tokenizer: TextTokenizer, places: Sequence[Place], *, alone: bool = False
-    ) -> None:
+    def __init__(self, tokenizer: TextTokenizer, places: Sequence[Place], *, alone: bool = False) -> None:
+        self.places = places
         self._tokenizer, self._alone = tokenizer, alone
-        self._barred = [i for i in tokenizer.silent(network.base.shape.vocabulary) if i != END]
-        parts = (list(places[at : at + _BATCH]) for at in range(0, len(places), _BATCH))
-        self._readings = [self._read(network, part) for part in parts]
+        self._readings: list[_Reading] = []
 
     def complete(self, network: Network) -> Iterator[tuple[Place, str]]:
         """Yield every place with what is written there.
@@ -56,6 +53,9 @@ class Completer:
         The rest of a line, and one line, end with the line; the base alone, which knows no end, is told how many lines
         there are.
         """
+        if not self._readings:
+            parts = (list(self.places[at : at + _BATCH]) for at in range(0, len(self.places), _BATCH))
+            self._readings = [self._read(network, part) for part in parts]
         for reading in self._readings:
             yield from zip(reading.places, self._written(network, reading), strict=True)
 
@@ -89,12 +89,13 @@ class Completer:
 
     @torch.no_grad()
     def _written(self, network: Network, reading: _Reading) -> list[str]:
+        barred = [i for i in self._tokenizer.silent(network.base.shape.vocabulary) if i != END]
         written: list[list[int]] = [[] for _ in reading.places]
         open_places = list(range(len(written)))
         while open_places:
             hidden = self._last_rows(network, reading, written, open_places)
             logits = functional.linear(hidden, network.base.embedding).float()
-            logits[:, self._barred] = float("-inf")
+            logits[:, barred] = float("-inf")
             for number, row in zip(list(open_places), logits, strict=True):
                 place = reading.places[number]
                 token = self._best(row, _stem(place), written[number])

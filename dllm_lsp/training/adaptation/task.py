@@ -24,7 +24,6 @@ class Task:
 
     def __init__(
         self,
-        network: Network,
         tokenizer: TextTokenizer,
         files: Sequence[SourceFile],
         counts: Mapping[str, int],
@@ -37,7 +36,7 @@ class Task:
         Raises ValueError if there are too few.
         """
         self._completers = {
-            kind: Completer(network, tokenizer, choose(files, kind, count, language), alone=alone)
+            kind: Completer(tokenizer, choose(files, kind, count, language), alone=alone)
             for kind, count in counts.items()
         }
 

@@ -63,7 +63,8 @@ class Trainer:
     def train(self) -> None:
         """Train until the budget is used up."""
         began, before = self._clock(), self.totals.seconds
-        due = {"report": self.config.report_seconds, "save": self.config.save_seconds, "score": 0.0}
+        due = {"report": self.config.report_seconds, "save": self.config.save_seconds}
+        due["score"] = self.config.score_seconds
         tally, step, stream = Tally(), self._warm, iter(self.windows)
         while not self.stopped and self.totals.seconds < self.config.seconds:
             self._step(stream, step, tally)

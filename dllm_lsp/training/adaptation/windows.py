@@ -40,8 +40,8 @@ class WindowConfig(Struct, frozen=True, kw_only=True):
     so that the adapter learns to do without any one of them.
     """
 
-    lines: int = 9
-    holes: int = 4
+    lines: int = 14
+    holes: int = 2
     tokens: int = 16
     below: tuple[int, ...] = (126, 64, 32)
     kinds: HoleKinds = HoleKinds()

@@ -39,9 +39,8 @@ def test_an_adapter_is_trained_scored_and_taken_up_again(
         (tmp_path / f"{name}.jsonl").write_bytes(msgspec_json.encode(FILE) + b"\n")
     adapt(tmp_path / "tiny.gguf", tmp_path, tmp_path / "run", CONFIG)
     lines = [json.loads(line) for line in (tmp_path / "run" / "log.jsonl").read_text().splitlines()]
-    assert {"rest_of_line", "line"} == lines[0]["exact"].keys()
-    assert lines[0]["heldout"]["clean"] > 0
-    assert lines[-1]["exact"]
+    assert lines[-1]["exact"].keys() == {"rest_of_line", "line"}
+    assert lines[-1]["heldout"]["clean"] > 0
     assert any("training" in line for line in lines)
     assert len(lines[0]["processors"]) == 1
     assert "1 files" in capsys.readouterr().out

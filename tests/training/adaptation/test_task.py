@@ -31,7 +31,7 @@ def test_there_have_to_be_files() -> None:
 def test_what_is_written_goes_on_with_what_stands_before_the_cursor(alone: bool) -> None:
     net = network(trained=True)
     places = choose([FILE], "rest_of_line", 18)
-    completer = Completer(net, tokenizer(), places, alone=alone)
+    completer = Completer(tokenizer(), places, alone=alone)
     answers = list(completer.complete(net))
     assert [place for place, _ in answers] == places
     assert answers == list(completer.complete(net))
@@ -43,17 +43,16 @@ def test_the_base_alone_does_not_read_what_stands_behind_the_cursor() -> None:
     other = Place(place.text[: place.end] + "\nnothing = 1\n", place.cursor, place.end, place.lines)
     net = network(trained=True)
     for alone in (True, False):
-        texts = [text for _, text in Completer(net, tokenizer(), [place, other], alone=alone).complete(net)]
+        texts = [text for _, text in Completer(tokenizer(), [place, other], alone=alone).complete(net)]
         assert (texts[0] == texts[1]) == alone
 
 
 def test_a_network_that_has_learned_the_text_scores(monkeypatch: pytest.MonkeyPatch) -> None:
     net = network(trained=True)
-    task = Task(net, tokenizer(), [FILE], {"line": 6, "few_lines": 4})
+    task = Task(tokenizer(), [FILE], {"line": 6, "few_lines": 4})
 
     def complete(self: Completer, net: object) -> list[tuple[Place, str]]:
-        places = [place for reading in self._readings for place in reading.places]
-        return [(place, place.expected + " " if number else "") for number, place in enumerate(places)]
+        return [(place, place.expected + " " if number else "") for number, place in enumerate(self.places)]
 
     monkeypatch.setattr(Completer, "complete", complete)
     assert task.score(net) == {"line": pytest.approx(5 / 6, abs=1e-4), "few_lines": 0.75}

@@ -106,7 +106,7 @@ def test_a_stopped_run_saves(tmp_path: Path) -> None:
 
 def test_the_rate_warms_up_and_falls_to_zero() -> None:
     rates = [
-        CONFIG.rate_at(share, step) for share, step in ((0.0, 0), (0.1, 4), (0.8, 90), (0.9, 99), (1.0, 110))
+        CONFIG.rate_at(share, step) for share, step in ((0.0, 0), (0.1, 4), (0.6, 90), (0.8, 99), (1.0, 110))
     ]
     assert rates == pytest.approx([0.02 / 3, 0.02, 0.02, 0.01, 0.0])
 
