@@ -112,7 +112,8 @@ class Windows:
             cuts = [cut for cut in cuts if least <= numbers.get(cut.start, -1)]
             placed = self._placed(text, ids, numbers, cuts)
             if placed:
-                below = self.tokenizer.encode(text[lines[number].end :][:_BELOW_CHARACTERS])
+                end = _line_end(text, lines[number].end)
+                below = self.tokenizer.encode(text[end : end + _BELOW_CHARACTERS])
                 groups.append((stream(Kind.BELOW, below[: rng.choice(config.below)]), placed))
         if not groups:
             return None
@@ -128,8 +129,7 @@ class Windows:
         return [stream(Kind.SNIPPET, ids, number) for number, ids in enumerate(encoded)]
 
     def _placed(self, text: str, ids: list[int], numbers: dict[int, int], cuts: list[Span]) -> list[Placed]:
-        line_ends = [len(text) if (at := text.find("\n", cut.end)) < 0 else at for cut in cuts]
-        rests = [text[cut.end : end] for cut, end in zip(cuts, line_ends, strict=True)]
+        rests = [text[cut.end : _line_end(text, cut.end)] for cut in cuts]
         encoded = self.tokenizer.encode_batch([*(text[cut.start : cut.end] for cut in cuts), *rests])
         placed: list[Placed] = []
         for cut, hole, rest in zip(cuts, encoded, encoded[len(cuts) :], strict=False):
@@ -157,6 +157,12 @@ def _window_start(text: str, rng: random.Random) -> int:
     if rng.random() < _FROM_THE_TOP or len(text) < _CHARACTERS // 4:
         return 0
     return text.rfind("\n", 0, rng.randrange(max(1, len(text) - _CHARACTERS // 4))) + 1
+
+
+def _line_end(text: str, at: int) -> int:
+    """Where the line break is that ends the line, or the text."""
+    end = text.find("\n", at)
+    return len(text) if end < 0 else end
 
 
 def _token_starts(text: str, ids: list[int], tokenizer: TextTokenizer) -> dict[int, int]:
