@@ -1,14 +1,12 @@
 import random
-from itertools import pairwise
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from msgspec import structs
-from tiny_base import FILE, tokenizer
+from tiny_base import FILE
 
-from dllm_lsp.models.adapted.geometry import CANVAS, END, POSITIONS, SINK, Kind, stream
-from dllm_lsp.models.adapted.healing import healed_start
+from dllm_lsp.models.adapted.geometry import END
 from dllm_lsp.training.adaptation.canvases import canvas
 from dllm_lsp.training.adaptation.holes import HoleKinds, code_lines, cut_holes
 from dllm_lsp.training.adaptation.network import MASK
@@ -16,39 +14,6 @@ from dllm_lsp.training.holes import Span
 
 KINDS = [field.name for field in structs.fields(HoleKinds)]
 TEXT = FILE.text
-code = st.lists(
-    st.sampled_from(["word", "12", "(", ")", "_", " = ", "\n    ", "\n\n", " ", "ключ", "é", ".", ","])
-)
-
-
-@given(code.map("".join), st.data())
-def test_what_stands_before_a_hole_has_the_tokens_that_it_has_in_the_whole(
-    text: str, data: st.DataObject
-) -> None:
-    cursor = data.draw(st.integers(0, len(text)))
-    start = healed_start(text, cursor)
-    assert start <= cursor
-    before, whole = tokenizer().encode(text[:start]), tokenizer().encode(text)
-    assert whole[: len(before)] == before
-    assert before + tokenizer().encode(text[start:]) == whole
-
-
-@pytest.mark.parametrize(
-    ("typed", "kept"),
-    [
-        ("x = fo", "x ="),
-        ("x = ", "x ="),
-        ("x =", "x"),
-        ("if x:\n    ", "if x:"),
-        ("if x:\n    return", "if x:"),
-        ("f(a_b", "f(a_"),
-        ("x[12", "x["),
-        ("\n  ", ""),
-        ("", ""),
-    ],
-)
-def test_the_word_at_the_cursor_its_blanks_and_breaks_are_written_anew(typed: str, kept: str) -> None:
-    assert typed[: healed_start(typed, len(typed))] == kept
 
 
 def holes_of(kind: str, last: int) -> list[Span]:
@@ -81,17 +46,6 @@ def test_holes_of_several_lines_have_two_to_four() -> None:
     }
     assert counts
     assert {2, 3, 4} <= lines <= {1, 2, 3, 4}
-
-
-def test_streams_keep_what_is_next_to_the_hole_and_stay_apart() -> None:
-    long = list(range(100, 1000))
-    before, below = stream(Kind.BEFORE, long), stream(Kind.BELOW, long)
-    assert before.ids == (SINK, Kind.BEFORE.mark, *long[-Kind.BEFORE.room :])
-    assert below.ids == (SINK, Kind.BELOW.mark, *long[: Kind.BELOW.room])
-    streams = [*(stream(Kind.SNIPPET, long, n) for n in range(3)), below, stream(Kind.REST, long), before]
-    taken = [range(each.first, each.first + len(each.ids)) for each in streams]
-    assert all(one.stop == other.start for one, other in pairwise(taken))
-    assert taken[-1].stop + CANVAS <= POSITIONS
 
 
 @given(st.lists(st.integers(20, 300), max_size=20), st.integers(0, 999))
