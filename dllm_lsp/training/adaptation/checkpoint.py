@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from msgspec import Struct, json, structs
+from msgspec import Struct, json
 from torch import Tensor
 
 from dllm_lsp.models.adapted.geometry import CANVAS, END, HEAD, SINK, SNIPPETS, Kind
@@ -101,11 +101,6 @@ def _config(adapter: Adapter, base: str) -> dict[str, Any]:
 def _geometry() -> dict[str, Any]:
     kinds = {kind.name.lower(): {"mark": kind.mark, "positions": kind.positions} for kind in Kind}
     return {"sink": SINK, "end": END, "head": HEAD, "snippets": SNIPPETS, "canvas": CANVAS, "streams": kinds}
-
-
-def totals_of(folder: Path) -> dict[str, Any]:
-    """Return what an adapter in a folder has been trained with."""
-    return structs.asdict(json.decode((folder / INFILLING).read_bytes(), type=_Infilling).totals)
 
 
 def _write(path: Path, content: bytes) -> None:

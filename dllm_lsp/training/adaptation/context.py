@@ -19,20 +19,17 @@ _QUERIES = 128  # rows that attend at a time, so that few scores are computed th
 class Context(NamedTuple):
     """Keys (rotated) and values of packed streams, of each layer: [key_heads, rows, head_width].
 
-    spans: first row and end of each stream. hidden: [rows, width], what the last layer gives, None if not asked for.
+    spans: first row and end of each stream.
     """
 
     keys: list[Tensor]
     values: list[Tensor]
     spans: list[tuple[int, int]]
-    hidden: Tensor | None
 
 
 @torch.no_grad()
-def read(
-    base: Base, angles: tuple[Tensor, Tensor], streams: Sequence[Stream], *, to_the_end: bool = False
-) -> Context:
-    """Read streams that do not see each other. `to_the_end` also computes what the base makes of every row."""
+def read(base: Base, angles: tuple[Tensor, Tensor], streams: Sequence[Stream]) -> Context:
+    """Read streams that do not see each other; `angles` as `models.adapted.base.rotary` gives them."""
     spans, at = [], 0
     for each in streams:
         spans.append((at, at + len(each.ids)))
@@ -45,11 +42,10 @@ def read(
         q, k, v = _projected(base, layer, x, turned)
         keys.append(k)
         values.append(v)
-        if number + 1 < len(base.layers) or to_the_end:
+        if number + 1 < len(base.layers):
             x = x + functional.linear(_attended(q, k, v, spans), layer.out)
             x = x + _fed(base, layer, x)
-    hidden = _normed(base, x, base.norm) if to_the_end else None
-    return Context(keys, values, spans, hidden)
+    return Context(keys, values, spans)
 
 
 def _normed(base: Base, x: Tensor, weight: Tensor) -> Tensor:

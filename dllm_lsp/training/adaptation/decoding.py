@@ -134,18 +134,19 @@ class Completer:
         allowed = torch.tensor(longer + shorter, device=logits.device)
         return int(allowed[logits[allowed].argmax()])
 
+    def _told(self, place: Place) -> int:
+        """How many lines are written at most, 0 where the adapter has to end them itself."""
+        return max(1, place.lines) if place.lines < 2 or self._alone else 0
+
     def _is_done(self, place: Place, written: Sequence[int]) -> bool:
-        """Whether all lines are written; an adapter has to end several lines itself."""
-        told = place.lines < 2 or self._alone
-        breaks = self._text(place, written).count("\n")
-        return (told and breaks >= max(1, place.lines)) or len(written) >= (
-            _MORE if place.lines > 1 else _ONE_LINE
-        )
+        if len(written) >= (_MORE if place.lines > 1 else _ONE_LINE):
+            return True
+        told = self._told(place)
+        return told > 0 and self._text(place, written).count("\n") >= told
 
     def _answer(self, place: Place, written: Sequence[int]) -> str:
-        text = self._text(place, written)
-        told = place.lines < 2 or self._alone
-        return "\n".join(text.split("\n")[: max(1, place.lines)]) if told else text
+        text, told = self._text(place, written), self._told(place)
+        return "\n".join(text.split("\n")[:told]) if told else text
 
     def _text(self, place: Place, written: Sequence[int]) -> str:
         return self._tokenizer.decode(written)[len(_stem(place).decode()) :]

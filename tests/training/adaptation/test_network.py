@@ -33,14 +33,13 @@ def logits(
 
 def test_streams_are_read_as_transformers_reads_them() -> None:
     streams = [stream(Kind.BEFORE, IDS), BELOW, stream(Kind.SNIPPET, IDS[5:9], 2)]
-    context = read(base(), network().angles, streams, to_the_end=True)
-    assert context.hidden is not None
+    context = read(base(), network().angles, streams)
     for each, (start, end) in zip(streams, context.spans, strict=True):
         positions = torch.arange(each.first, each.first + len(each.ids))[None]
-        expected = reference()(torch.tensor([each.ids]), position_ids=positions).logits[0]
-        torch.testing.assert_close(
-            context.hidden[start:end] @ base().embedding.T, expected, atol=1e-4, rtol=0
-        )
+        cache = reference()(torch.tensor([each.ids]), position_ids=positions, use_cache=True).past_key_values
+        for layer, keys, values in zip(cache.layers, context.keys, context.values, strict=True):
+            torch.testing.assert_close(keys[:, start:end], layer.keys[0], atol=1e-4, rtol=0)
+            torch.testing.assert_close(values[:, start:end], layer.values[0], atol=1e-4, rtol=0)
 
 
 def test_a_fresh_adapter_without_code_behind_the_hole_is_the_base() -> None:
