@@ -10,6 +10,7 @@ import os
 from pathlib import Path
 from typing import Any
 
+from dllm_lsp import hub
 from dllm_lsp.cli.errors import CommandError
 from dllm_lsp.settings import Settings
 from dllm_lsp.wire.errors import EngineError
@@ -19,7 +20,7 @@ examples:
   dllm-lsp train --repo .                    ten minutes on the code you work on; nothing leaves this machine
   dllm-lsp train --repo . --forget           back to the model as it was
   dllm-lsp train --corpus corpus --run runs/first --preset base --seconds 3600
-  dllm-lsp train --corpus corpus --run runs/adapter --base SmolLM2-135M-Instruct.Q4_1.gguf --seconds 7200
+  dllm-lsp train --corpus corpus --run runs/adapter --base smollm2-135m --seconds 7200
 """
 
 
@@ -64,10 +65,9 @@ def add_train(commands: Any, common: argparse.ArgumentParser) -> None:
     )
     run.add_argument(
         "--base",
-        type=Path,
-        metavar="FILE",
-        help="train an adapter that makes the causal model in this GGUF file an infiller; --seconds then counts "
-        "processor time, of all sessions of the run together",
+        metavar="MODEL",
+        help="train an adapter that makes this causal model an infiller: smollm2-135m, or a folder; --seconds then "
+        "counts processor time, of all sessions of the run together",
     )
     run.add_argument("--from", dest="weights", type=Path, metavar="FOLDER", help="a model to start from")
 
@@ -85,7 +85,7 @@ def train(options: argparse.Namespace, settings: Settings) -> int:
         torch.set_num_threads(options.threads)
     try:
         return _run(options, settings)
-    except (ValueError, CheckpointError, EngineError) as error:
+    except (ValueError, CheckpointError, EngineError, hub.HubError) as error:
         raise CommandError(str(error)) from error
     finally:
         torch.set_flush_denormal(False)
@@ -102,7 +102,9 @@ def _run(options: argparse.Namespace, settings: Settings) -> int:
         from dllm_lsp.training.adaptation.command import adapt  # noqa: PLC0415
         from dllm_lsp.training.adaptation.config import AdaptationConfig  # noqa: PLC0415
 
-        adapt(options.base, options.corpus, options.run, AdaptationConfig(seconds=options.seconds))
+        adapt(
+            hub.fetched(options.base), options.corpus, options.run, AdaptationConfig(seconds=options.seconds)
+        )
         return 0
     from dllm_lsp.training import command  # noqa: PLC0415
 

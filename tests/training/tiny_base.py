@@ -11,9 +11,9 @@ from tokenizers import Tokenizer as BytePairEncoder
 from tokenizers import decoders, models, pre_tokenizers, trainers
 from torch import nn
 
-from dllm_lsp.models.adapted.base import Base, BaseShape, Layer
-from dllm_lsp.models.tokenizer import TextTokenizer, token_bytes
+from dllm_lsp.models.checkpoints.tokenizer import TextTokenizer, token_bytes
 from dllm_lsp.training.adaptation.adapter import PARTS, Adapter
+from dllm_lsp.training.adaptation.base import Base, BaseShape, Layer
 from dllm_lsp.training.adaptation.network import Network
 from dllm_lsp.training.files import SourceFile
 

@@ -60,6 +60,15 @@ class Causal:
 
 def load_causal(folder: Path, device: torch.device, dtype: torch.dtype) -> tuple[Causal, TextTokenizer]:
     """Load a base onto a device, in a precision, and its adapter; raise CheckpointError."""
+    base, tokenizer = load_base(folder, device, dtype)
+    found = read_adapter(_adapter(folder), known(folder) or "", base.config)
+    trained = _trained(found.metadata)
+    network = adapted(base, stacked(found.factors, base.config), found.mask.to(device, dtype))
+    return Causal(network, trained.snippets, trained.canvas), tokenizer
+
+
+def load_base(folder: Path, device: torch.device, dtype: torch.dtype) -> tuple[Transformer, TextTokenizer]:
+    """Load a base alone; raise CheckpointError."""
     config, weights = read_json(folder / "config.json"), WeightFiles(folder)
     tensors, kind = weights.shapes.keys(), config.get("model_type")
     shape = qwen_shape(config, tensors, bias=kind == "qwen2", qk_norm=kind == "qwen3")
@@ -70,17 +79,12 @@ def load_causal(folder: Path, device: torch.device, dtype: torch.dtype) -> tuple
     with torch.device("meta"):
         base = Transformer(shape.transformer)
     weights.load(base, lambda name: QWEN.place(name, shape.transformer), device=device, dtype=dtype)
-    base.eval().requires_grad_(False)
-    found = read_adapter(_adapter(folder, config), known(folder) or "", shape.transformer)
-    trained = _trained(found.metadata)
-    factors = stacked(found.factors, shape.transformer)
-    network = adapted(base, factors, found.mask.to(device, dtype))
-    return Causal(network, trained.snippets, trained.canvas), read_vocabulary(folder).tokenizer
+    return base.eval().requires_grad_(False), read_vocabulary(folder).tokenizer
 
 
-def _adapter(folder: Path, config: dict[str, Any]) -> Path:
+def _adapter(folder: Path) -> Path:
     """Return the folder of the adapter for a base; raise CheckpointError if none is here."""
-    name = config.get("base")
+    name = read_json(folder / "config.json").get("base")
     found = ADAPTERS / str(name)
     if not isinstance(name, str) or found.parent != ADAPTERS or not found.is_dir():
         named = sorted(each.name for each in ADAPTERS.glob("*") if each.is_dir())

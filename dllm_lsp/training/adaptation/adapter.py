@@ -10,7 +10,7 @@ import math
 import torch
 from torch import Tensor, nn
 
-from dllm_lsp.models.adapted.base import Base, BaseShape
+from dllm_lsp.training.adaptation.base import Base, BaseShape
 
 PARTS = {
     "qkv": ("self_attn.q_proj", "self_attn.k_proj", "self_attn.v_proj"),

@@ -1,28 +1,16 @@
-"""An adapter's folder: PEFT's two files, and beside them what is ours: the mask's embedding and how it was trained.
-
-Each file is replaced whole. The factors are stored in bfloat16.
-"""
+"""The adapter of a run, as it is shipped: factors and mask in bfloat16, and what they were trained with."""
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
-from typing import Any
 
 import torch
-from msgspec import Struct, json
-from torch import Tensor
+from msgspec import Struct, convert, structs
 
-from dllm_lsp.models.adapted.geometry import CANVAS, END, HEAD, SINK, SNIPPETS, Kind
+from dllm_lsp.models.adapted.geometry import SNIPPETS, geometry
+from dllm_lsp.models.adapted.network import Factors
+from dllm_lsp.models.checkpoints.adapter import read_adapter, write_adapter
 from dllm_lsp.training.adaptation.adapter import PARTS, Adapter
-from dllm_lsp.training.state import read_tensors, write_tensors
-
-CONFIG, WEIGHTS, INFILLING, MASK = (
-    "adapter_config.json",
-    "adapter_model.safetensors",
-    "infilling.json",
-    "infilling.safetensors",
-)
 
 
 class Totals(Struct, kw_only=True):
@@ -41,69 +29,54 @@ class Totals(Struct, kw_only=True):
             self.processors.append(processor)
 
 
-class _Infilling(Struct, kw_only=True):
-    geometry: dict[str, Any]
-    totals: Totals
+class BaseName(Struct, frozen=True):
+    """The base that an adapter is for: its name, for people, and the fingerprint of its weights."""
+
+    name: str
+    fingerprint: str
 
 
-def save_adapter(folder: Path, adapter: Adapter, base: str, totals: Totals) -> None:
-    """Write the adapter's folder; `base` is the name of the model that it is for."""
-    tensors = {name: factor.detach().bfloat16().cpu() for name, factor in _named(adapter)}
-    write_tensors(folder / WEIGHTS, tensors, {})
-    write_tensors(folder / MASK, {"mask": adapter.mask.detach().bfloat16().cpu()}, {})
-    _write(folder / CONFIG, json.format(json.encode(_config(adapter, base))))
-    described = _Infilling(geometry=_geometry(), totals=totals)
-    _write(folder / INFILLING, json.format(json.encode(described)))
+def save_adapter(folder: Path, adapter: Adapter, base: BaseName, totals: Totals, canvas: int) -> None:
+    """Write the adapter's folder; `canvas` is the most tokens of a hole that it was trained with."""
+    write_adapter(
+        folder,
+        factors={
+            name: Factors(*(factor.detach().bfloat16().cpu() for factor in pair))
+            for name, pair in _named(adapter).items()
+        },
+        mask=adapter.mask.detach().bfloat16().cpu(),
+        base=base.fingerprint,
+        base_name=base.name,
+        metadata={
+            "geometry": geometry(),
+            "snippets": SNIPPETS,
+            "canvas": canvas,
+            "totals": structs.asdict(totals),
+        },
+    )
 
 
-def load_adapter(folder: Path, adapter: Adapter) -> Totals:
-    """Put the stored factors into an adapter; raise ValueError if they are missing or have other shapes."""
-    stored = read_tensors(folder / WEIGHTS, torch.device("cpu"))[0]
-    stored |= read_tensors(folder / MASK, torch.device("cpu"))[0]
-    with torch.no_grad():
-        for name, parameter in [*_named(adapter), ("mask", adapter.mask)]:
-            if name not in stored or stored[name].shape != parameter.shape:
-                raise ValueError(f"{folder} holds no adapter of this shape: {name} is missing or differs")
-            parameter.copy_(stored[name])
-    described = json.decode((folder / INFILLING).read_bytes(), type=_Infilling)
-    if described.geometry != _geometry():
+def load_adapter(folder: Path, adapter: Adapter, base: BaseName) -> Totals:
+    """Put the stored factors into an adapter; raise CheckpointError or ValueError for those of another one."""
+    stored = read_adapter(folder, base.fingerprint, adapter.shape.config)
+    if stored.metadata.get("geometry") != geometry():
         raise ValueError(f"the adapter in {folder} was trained with another geometry")
-    return described.totals
+    with torch.no_grad():
+        for name, pair in _named(adapter).items():
+            for parameter, value in zip(pair, stored.factors[name], strict=True):
+                if parameter.shape != value.shape:
+                    raise ValueError(f"the adapter in {folder} has another rank: {name} differs")
+                parameter.copy_(value)
+        adapter.mask.copy_(stored.mask)
+    return convert(stored.metadata["totals"], Totals)
 
 
-def _named(adapter: Adapter) -> list[tuple[str, Tensor]]:
-    """Name the factors as PEFT does."""
-    named = []
+def _named(adapter: Adapter) -> dict[str, Factors]:
+    """Return the factors by the published names of their matrices."""
+    named = {}
     for layer in range(adapter.shape.layers):
         for product, matrices in PARTS.items():
             factors = adapter.of(layer, product)
             for matrix, down, up in zip(matrices, factors[0::2], factors[1::2], strict=True):
-                name = f"base_model.model.model.layers.{layer}.{matrix}"
-                named += [(f"{name}.lora_A.weight", down), (f"{name}.lora_B.weight", up)]
+                named[f"model.layers.{layer}.{matrix}"] = Factors(down, up)
     return named
-
-
-def _config(adapter: Adapter, base: str) -> dict[str, Any]:
-    names = [matrix.split(".")[1] for matrices in PARTS.values() for matrix in matrices]
-    return {
-        "peft_type": "LORA",
-        "task_type": "CAUSAL_LM",
-        "base_model_name_or_path": base,
-        "r": adapter.rank,
-        "lora_alpha": adapter.rank,
-        "lora_dropout": 0.0,
-        "bias": "none",
-        "target_modules": names,
-        "inference_mode": True,
-    }
-
-
-def _geometry() -> dict[str, Any]:
-    kinds = {kind.name.lower(): {"mark": kind.mark, "positions": kind.positions} for kind in Kind}
-    return {"sink": SINK, "end": END, "head": HEAD, "snippets": SNIPPETS, "canvas": CANVAS, "streams": kinds}
-
-
-def _write(path: Path, content: bytes) -> None:
-    new = path.with_suffix(".new")
-    new.write_bytes(content + b"\n")
-    os.replace(new, path)

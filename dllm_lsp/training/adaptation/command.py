@@ -8,9 +8,12 @@ from pathlib import Path
 
 import torch
 
-from dllm_lsp.models.adapted.gguf import read_gguf
-from dllm_lsp.models.tokenizer import TextTokenizer
+from dllm_lsp.fingerprints import fingerprint
+from dllm_lsp.models.checkpoints.causal import load_base
+from dllm_lsp.models.checkpoints.tokenizer import TextTokenizer
 from dllm_lsp.training.adaptation.adapter import Adapter
+from dllm_lsp.training.adaptation.base import base_of
+from dllm_lsp.training.adaptation.checkpoint import BaseName
 from dllm_lsp.training.adaptation.config import AdaptationConfig
 from dllm_lsp.training.adaptation.network import Network
 from dllm_lsp.training.adaptation.precision import training_precision
@@ -19,22 +22,25 @@ from dllm_lsp.training.adaptation.trainer import Score, Trainer
 from dllm_lsp.training.adaptation.windows import Windows
 from dllm_lsp.training.files import read_files
 
-BASE = "HuggingFaceTB/SmolLM2-135M-Instruct"
 
+def adapt(folder: Path, corpus: Path, run: Path, config: AdaptationConfig) -> None:
+    """Begin a run for the base in `folder`, or take up the one in `run`.
 
-def adapt(gguf: Path, corpus: Path, run: Path, config: AdaptationConfig) -> None:
-    """Begin a run, or take up the one in the folder. Raises CheckpointError, OSError, and ValueError for bad input."""
+    Raises CheckpointError, OSError, and ValueError for bad input.
+    """
     run.mkdir(parents=True, exist_ok=True)
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
     precision = training_precision(device)
     torch.manual_seed(config.seed)
-    base, tokenizer = read_gguf(gguf, device, precision.dtype)
+    network, tokenizer = load_base(folder, device, torch.float32)
+    base = base_of(network, precision.dtype)
     files = read_files(corpus / "train.jsonl")
     adapter = Adapter(base.shape, config.rank, base.embedding.float().mean(0)).to(device)
     windows = Windows(files, tokenizer, config.window, config.seed)
-    network = Network(base, adapter)
+    trained = Network(base, adapter)
     score = _score(tokenizer, corpus / "heldout.jsonl", config)
-    trainer = Trainer(run, config, network=network, windows=windows, base_name=BASE, score=score)
+    name = BaseName(folder.name, fingerprint(folder))
+    trainer = Trainer(run, config, network=trained, windows=windows, base=name, score=score)
     trainer.totals.note(precision.reason)
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda *_: trainer.stop())

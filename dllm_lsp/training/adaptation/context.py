@@ -9,8 +9,8 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from dllm_lsp.models.adapted.base import Base, Layer
 from dllm_lsp.models.adapted.geometry import Stream
+from dllm_lsp.training.adaptation.base import Base, Layer
 from dllm_lsp.training.adaptation.functions import rotated
 
 _QUERIES = 128  # rows that attend at a time, so that few scores are computed that no row may see

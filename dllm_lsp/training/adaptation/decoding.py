@@ -14,7 +14,7 @@ from torch.nn import functional
 
 from dllm_lsp.models.adapted.geometry import END, Kind, Stream, stream
 from dllm_lsp.models.adapted.healing import healed_start
-from dllm_lsp.models.tokenizer import TextTokenizer
+from dllm_lsp.models.checkpoints.tokenizer import TextTokenizer
 from dllm_lsp.training.adaptation.context import Context, read
 from dllm_lsp.training.adaptation.functions import Group
 from dllm_lsp.training.adaptation.losses import placed

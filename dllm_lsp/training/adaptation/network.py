@@ -8,9 +8,9 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from dllm_lsp.models.adapted.base import Base, rotary
 from dllm_lsp.models.adapted.geometry import POSITIONS
 from dllm_lsp.training.adaptation.adapter import Adapter, Merged
+from dllm_lsp.training.adaptation.base import Base, rotary
 from dllm_lsp.training.adaptation.context import Context
 from dllm_lsp.training.adaptation.functions import Group, adapted, attention, gated_unit
 

@@ -10,7 +10,7 @@ from itertools import islice
 
 import torch
 
-from dllm_lsp.models.tokenizer import TextTokenizer
+from dllm_lsp.models.checkpoints.tokenizer import TextTokenizer
 from dllm_lsp.training.adaptation.decoding import Completer
 from dllm_lsp.training.adaptation.losses import Tally, window_loss
 from dllm_lsp.training.adaptation.network import Network

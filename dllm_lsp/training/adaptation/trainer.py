@@ -16,7 +16,8 @@ import torch
 from msgspec import json, structs
 from torch import nn
 
-from dllm_lsp.training.adaptation.checkpoint import WEIGHTS, Totals, load_adapter, save_adapter
+from dllm_lsp.models.checkpoints.adapter import RECORD
+from dllm_lsp.training.adaptation.checkpoint import BaseName, Totals, load_adapter, save_adapter
 from dllm_lsp.training.adaptation.config import AdaptationConfig
 from dllm_lsp.training.adaptation.losses import Tally, window_loss
 from dllm_lsp.training.adaptation.network import Network
@@ -37,18 +38,18 @@ class Trainer:
         *,
         network: Network,
         windows: Windows,
-        base_name: str,
+        base: BaseName,
         score: Score | None = None,
     ) -> None:
         """Take up the run in `folder`, or begin it; `score` measures a task on held-out files."""
         self.folder, self.config, self.network, self.windows = folder, config, network, windows
-        self.base_name, self.score = base_name, score
+        self.base, self.score = base, score
         self.optimizer = torch.optim.AdamW(
             network.adapter.parameters(), lr=0.0, betas=(0.9, 0.98), weight_decay=0.0, fused=True
         )
         self.totals, self.stopped, self._warm = Totals(), False, 0
-        if (folder / WEIGHTS).exists():
-            self.totals = load_adapter(folder, network.adapter)
+        if (folder / RECORD).exists():
+            self.totals = load_adapter(folder, network.adapter, base)
             if (folder / STATE).exists():
                 restore_state(folder, network.adapter, [self.optimizer], network.base.device)
                 self._warm = config.warmup  # the optimizer remembers its gradients
@@ -108,7 +109,8 @@ class Trainer:
 
     def save(self) -> None:
         """Write adapter and state, replacing the last ones."""
-        save_adapter(self.folder, self.network.adapter, self.base_name, self.totals)
+        _, canvas, _ = self.config.stage(self.totals.seconds / self.config.seconds)
+        save_adapter(self.folder, self.network.adapter, self.base, self.totals, canvas)
         save_state(self.folder, self.network.adapter, [self.optimizer], {})
 
     def _log(self, figures: Mapping[str, Any]) -> None:

@@ -15,7 +15,7 @@ from msgspec import Struct
 from torch import Tensor
 
 from dllm_lsp.models.adapted.geometry import HEAD, SNIPPETS, Kind, Stream, stream
-from dllm_lsp.models.tokenizer import TextTokenizer
+from dllm_lsp.models.checkpoints.tokenizer import TextTokenizer
 from dllm_lsp.training.adaptation.canvases import Canvas, canvas
 from dllm_lsp.training.adaptation.functions import Group
 from dllm_lsp.training.adaptation.holes import HoleKinds, code_lines, cut_holes

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from msgspec import json as msgspec_json
 from tiny_base import FILE
-from tiny_gguf import write_gguf
+from tiny_checkpoints import write_base
 
 from dllm_lsp.cli import main
 from dllm_lsp.training.adaptation.command import adapt
@@ -34,30 +34,32 @@ def _handlers() -> Iterator[None]:
 def test_an_adapter_is_trained_scored_and_taken_up_again(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    write_gguf(tmp_path / "tiny.gguf")
+    (tmp_path / "tiny").mkdir()
+    write_base(tmp_path / "tiny", head_dim=8)
     for name in ("train", "heldout"):
         (tmp_path / f"{name}.jsonl").write_bytes(msgspec_json.encode(FILE) + b"\n")
-    adapt(tmp_path / "tiny.gguf", tmp_path, tmp_path / "run", CONFIG)
+    adapt(tmp_path / "tiny", tmp_path, tmp_path / "run", CONFIG)
     lines = [json.loads(line) for line in (tmp_path / "run" / "log.jsonl").read_text().splitlines()]
     assert lines[-1]["exact"].keys() == {"rest_of_line", "line"}
     assert lines[-1]["heldout"]["clean"] > 0
     assert any("training" in line for line in lines)
     assert len(lines[0]["processors"]) == 1
     assert "1 files" in capsys.readouterr().out
-    adapt(tmp_path / "tiny.gguf", tmp_path, tmp_path / "run", CONFIG)
+    adapt(tmp_path / "tiny", tmp_path, tmp_path / "run", CONFIG)
     assert "of 2 s done" in capsys.readouterr().out
 
 
-def test_a_file_that_is_no_base_is_refused(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    (tmp_path / "x.gguf").write_bytes(b"no")
-    options = [
-        "train",
-        "--corpus",
-        str(tmp_path),
-        "--run",
-        str(tmp_path / "run"),
-        "--base",
-        str(tmp_path / "x.gguf"),
-    ]
-    assert main(options) != 0
-    assert "cannot be read as a base" in capsys.readouterr().err
+@pytest.mark.parametrize(
+    ("base", "message"), [("x", "x"), ("smollm2-135m", "dllm-lsp models get smollm2-135m")]
+)
+def test_what_is_no_base_is_refused(
+    tmp_path: Path,
+    base: str,
+    message: str,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path / "nothing"))
+    monkeypatch.chdir(tmp_path)
+    assert main(["train", "--corpus", ".", "--run", "run", "--base", base]) != 0
+    assert message in capsys.readouterr().err

@@ -8,9 +8,11 @@ from msgspec import structs
 from tiny_base import FILE, base, network, tokenizer
 from torch import Tensor
 
+from dllm_lsp.models.checkpoints.adapter import RECORD
+from dllm_lsp.models.checkpoints.errors import CheckpointError
 from dllm_lsp.training.adaptation import trainer as module
 from dllm_lsp.training.adaptation.adapter import PARTS
-from dllm_lsp.training.adaptation.checkpoint import Totals, load_adapter, save_adapter
+from dllm_lsp.training.adaptation.checkpoint import BaseName, Totals, load_adapter, save_adapter
 from dllm_lsp.training.adaptation.config import AdaptationConfig, Stage
 from dllm_lsp.training.adaptation.network import Network
 from dllm_lsp.training.adaptation.precision import training_precision
@@ -18,6 +20,7 @@ from dllm_lsp.training.adaptation.trainer import Trainer
 from dllm_lsp.training.adaptation.windows import WindowConfig, Windows
 from dllm_lsp.training.state import STATE
 
+BASE = BaseName("tiny", "5" * 64)
 CONFIG = AdaptationConfig(
     seconds=20.0,
     rank=3,
@@ -39,7 +42,7 @@ def _clock(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def run(folder: Path, net: Network, config: AdaptationConfig = CONFIG) -> Trainer:
     trained = Trainer(
-        folder, config, network=net, windows=Windows([FILE], tokenizer(), config.window, 0), base_name="tiny"
+        folder, config, network=net, windows=Windows([FILE], tokenizer(), config.window, 0), base=BASE
     )
     trained.train()
     return trained
@@ -73,7 +76,7 @@ def test_a_run_goes_on_from_its_state_and_from_the_adapter_alone(tmp_path: Path)
         CONFIG,
         network=again,
         windows=Windows([FILE], tokenizer(), CONFIG.window, 0),
-        base_name="tiny",
+        base=BASE,
     )
     for name, value in factors(again).items():
         torch.testing.assert_close(value, saved[name], atol=0, rtol=0)
@@ -86,7 +89,7 @@ def test_a_run_goes_on_from_its_state_and_from_the_adapter_alone(tmp_path: Path)
         CONFIG,
         network=alone,
         windows=Windows([FILE], tokenizer(), CONFIG.window, 0),
-        base_name="tiny",
+        base=BASE,
     )
     for name, value in factors(alone).items():
         torch.testing.assert_close(value, saved[name].bfloat16().float(), atol=0, rtol=0)
@@ -98,7 +101,7 @@ def test_a_run_goes_on_from_its_state_and_from_the_adapter_alone(tmp_path: Path)
 def test_a_stopped_run_saves(tmp_path: Path) -> None:
     net = network()
     windows = Windows([FILE], tokenizer(), CONFIG.window, 0)
-    trained = Trainer(tmp_path, CONFIG, network=net, windows=windows, base_name="tiny")
+    trained = Trainer(tmp_path, CONFIG, network=net, windows=windows, base=BASE)
     trained.stop()
     trained.train()
     assert (tmp_path / STATE).exists()
@@ -113,7 +116,7 @@ def test_the_rate_warms_up_and_falls_to_zero() -> None:
 
 def test_an_adapter_is_stored_under_the_names_that_peft_gives(tmp_path: Path) -> None:
     net = network(trained=True)
-    save_adapter(tmp_path, net.adapter, "tiny", Totals(steps=3))
+    save_adapter(tmp_path, net.adapter, BASE, Totals(steps=3), 24)
     config = json.loads((tmp_path / "adapter_config.json").read_text())
     assert config["peft_type"] == "LORA"
     assert (config["r"], config["lora_alpha"]) == (3, 3)
@@ -121,20 +124,22 @@ def test_an_adapter_is_stored_under_the_names_that_peft_gives(tmp_path: Path) ->
         m.split(".")[1] for parts in PARTS.values() for m in parts
     )
     fresh = network()
-    assert load_adapter(tmp_path, fresh.adapter).steps == 3
+    assert load_adapter(tmp_path, fresh.adapter, BASE).steps == 3
     for one, other in zip(net.adapter.parameters(), fresh.adapter.parameters(), strict=True):
         torch.testing.assert_close(one.bfloat16().float(), other)
 
 
 def test_another_adapter_or_geometry_is_refused(tmp_path: Path) -> None:
-    save_adapter(tmp_path, network().adapter, "tiny", Totals())
+    save_adapter(tmp_path, network().adapter, BASE, Totals(), 24)
     other = Network(base(), type(network().adapter)(base().shape, 5, base().embedding[0]))
-    with pytest.raises(ValueError, match="no adapter of this shape"):
-        load_adapter(tmp_path, other.adapter)
-    path = tmp_path / "infilling.json"
+    with pytest.raises(ValueError, match="another rank"):
+        load_adapter(tmp_path, other.adapter, BASE)
+    with pytest.raises(CheckpointError, match="belongs to a base"):
+        load_adapter(tmp_path, network().adapter, BaseName("tiny", "6" * 64))
+    path = tmp_path / RECORD
     path.write_text(path.read_text().replace('"positions": 512', '"positions": 256'))
     with pytest.raises(ValueError, match="another geometry"):
-        load_adapter(tmp_path, network().adapter)
+        load_adapter(tmp_path, network().adapter, BASE)
 
 
 @pytest.mark.parametrize(
