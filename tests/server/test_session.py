@@ -203,7 +203,7 @@ async def test_a_fine_tuned_model_that_is_out_of_date_is_told(
         "dllm_lsp.client.tuned.choose", lambda settings, place: Choice(settings, "out of date", is_stale=True)
     )
     await client.begin(root=tmp_path.as_uri())
-    assert engines[0].settings.model == "bundled"
+    assert engines[0].settings.model == "auto"
     assert client.warnings == ["out of date"]
     status = await client.request("workspace/executeCommand", {"command": "dllm.status"})
     assert status["detail"] == READY.detail
@@ -216,7 +216,7 @@ async def test_weights_that_must_be_read_to_choose_are_read_in_the_background(
 
     def choose(settings: Settings, place: Path, fingerprint: object = None) -> Choice:
         if fingerprint is None:
-            return Choice(settings, is_undecided=settings.model == "bundled")
+            return Choice(settings, is_undecided=settings.model == "auto")
         threads.append(threading.current_thread())
         may_end.wait(PATIENCE)
         return Choice(structs.replace(settings, model="tuned"))
@@ -243,4 +243,4 @@ async def test_where_no_folder_of_this_machine_is_open_none_is_looked_for(
 ) -> None:
     monkeypatch.setattr("dllm_lsp.client.tuned.choose", lambda settings, place: pytest.fail("it is"))
     await client.begin(root=root)
-    assert engines[0].settings.model == "bundled"
+    assert engines[0].settings.model == "auto"
