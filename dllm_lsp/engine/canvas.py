@@ -115,7 +115,7 @@ class Canvas:
             self._written(proposals, accepted & ~deletes & ~expands),
             end=torch.where(cut < len(position), ends, self.end[:, None])[:, 0],
         )
-        return canvas._resized(proposals.open & (position >= cut), doubled)
+        return canvas._resized(self.open & (position >= cut), doubled)
 
     def _written(self, proposals: Proposals, where: Tensor) -> Canvas:
         """Return the rows with the proposals written at the positions `where` [rows, width]."""

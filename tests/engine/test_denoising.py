@@ -100,3 +100,9 @@ def test_and_fills_all_of_them_when_the_budget_is_spent() -> None:
     *_, last = run(denoiser, budget=Budget(2, UNHURRIED), tokens=TOKENS._replace(leftward=True))
     assert last == [[7, 8, 9]]
     assert len(denoiser.seen) == 2
+
+
+def test_and_a_delete_takes_all_masks_to_its_right_with_it() -> None:
+    wanted = [(7, 0.99), (DELETE, 0.6), (9, 0.5), (6, 0.5)]
+    drafts = [draft for [draft] in run(Scripted(wanted), tokens=TOKENS._replace(leftward=True))]
+    assert drafts == [[7, MASK, MASK, MASK], [7]]
