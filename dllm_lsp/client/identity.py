@@ -39,12 +39,12 @@ def identity(settings: Settings) -> str:
     Raises ModelError as `weights` does.
     """
     # Of the hub, the name: what is downloaded while the engine loads must not make it another engine.
-    is_here = not hub.is_hub_id(settings.model)
+    is_here = not hub.is_hub_id(hub.named(settings.model))
     facts = [
         dllm_lsp.__version__,
         messages.VERSION,
         name(settings.model),
-        _fingerprint(weights(settings.model)) if is_here else None,
+        _stamps(weights(settings.model)) if is_here else None,
         settings.engine.device,
         settings.engine.precision,
         settings.engine.threads,
@@ -52,7 +52,7 @@ def identity(settings: Settings) -> str:
     return hashlib.sha256(json.dumps(facts).encode()).hexdigest()[:16]
 
 
-def _fingerprint(folder: Path) -> list[tuple[str, int, int]]:
+def _stamps(folder: Path) -> list[tuple[str, int, int]]:
     """Return name, size and modification time of every file; empty for a folder that cannot be read."""
     try:
         stats = [(file.name, file.stat()) for file in sorted(folder.iterdir())]
