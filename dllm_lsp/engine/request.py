@@ -166,20 +166,23 @@ class Request:
             )
             with ExitStack() as stack:
                 logits = yield Wanted(canvas.written, self._lay(stack, canvas.lengths))
+            self._encode()
             self._budget.spend()
             found.append(promise(canvas.proposed(logits, self._longest)))
         best = torch.cat(found).topk(min(effort.candidates, len(lengths))).indices
         return [lengths[number] for number in best.tolist()]
 
     def _encode(self) -> int:
-        """Encode what the context lacks of this hole; return how many tokens. Other requests may have changed it."""
+        """Encode what the context lacks of this hole; return how many tokens.
+
+        To be called again after each pass, before the context is used: other requests may have changed it.
+        """
         share = SNIPPETS_SHARE * self._asked.limits.milliseconds
         budget, tokens = self._budget, self._asked.tokens
         return self._served.model.encode(self._context, tokens, lambda: budget.milliseconds < share)
 
     def _lay(self, stack: ExitStack, lengths: Sequence[int]) -> list[Any]:
         """Return the surroundings of canvases of these lengths at most. They are given back when the stack closes."""
-        self._encode()
         model = self._served.model
         return [stack.enter_context(model.surroundings(self._context, length)) for length in lengths]
 

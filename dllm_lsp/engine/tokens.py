@@ -46,3 +46,9 @@ def near_end(ids: list[int], limit: int) -> list[int]:
         return ids
     quantum = max(1, limit // 2)
     return ids[-(-excess // quantum) * quantum :]
+
+
+def shared_prefix(a: Sequence[int], b: Sequence[int]) -> int:
+    """Return how many tokens both begin with."""
+    length = min(len(a), len(b))
+    return next((i for i in range(length) if a[i] != b[i]), length)

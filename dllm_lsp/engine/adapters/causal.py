@@ -16,7 +16,7 @@ import torch
 from torch import Tensor
 
 from dllm_lsp.engine.model import CanvasTokens
-from dllm_lsp.engine.tokens import near_end
+from dllm_lsp.engine.tokens import near_end, shared_prefix
 from dllm_lsp.infill.hole import Hole
 from dllm_lsp.models.adapted.geometry import END, Kind, Stream, stream
 from dllm_lsp.models.adapted.healing import healed_start
@@ -54,8 +54,7 @@ class Encoded:
 
         What both begin with stays; what follows is cut, and the rest is read.
         """
-        shared = next((i for i, (a, b) in enumerate(zip(self.ids, ids, strict=False)) if a != b), None)
-        shared = min(len(self.ids), len(ids)) if shared is None else shared
+        shared = shared_prefix(self.ids, ids)
         self.ids = ids[:shared]  # until the rest is read, so that this is true if reading fails
         self.cache.truncate(shared)
         if fresh := ids[shared:]:

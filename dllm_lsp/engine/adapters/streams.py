@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 
 from dllm_lsp.engine.model import CanvasTokens
-from dllm_lsp.engine.tokens import Tokens, Window
+from dllm_lsp.engine.tokens import Tokens, Window, shared_prefix
 from dllm_lsp.infill.hole import Hole
 from dllm_lsp.models.checkpoints.tokenizer import Tokenizer
 from dllm_lsp.models.streams.encoded import AFTER, BEFORE, Stream, Streams
@@ -32,7 +32,7 @@ class Side:
 
     def become(self, ids: list[int]) -> int:
         """Hold `ids`; return how many of them had to be encoded. What both begin with stays as it is."""
-        shared = _shared_prefix(self.ids, ids)
+        shared = shared_prefix(self.ids, ids)
         fresh = ids[shared:]
         self.ids = ids[:shared]  # until the rest is encoded, so that this is true if that fails
         self.stream.cache.truncate(shared)
@@ -128,9 +128,3 @@ class StreamsInfilling:
     def denoise(self, canvases: Sequence[Tensor], around: Sequence[Surroundings]) -> list[Tensor]:
         """Return the log-probabilities [n, vocabulary] of canvases [n]; see `model.Model`."""
         return self._network.denoise(canvases, around)
-
-
-def _shared_prefix(a: list[int], b: list[int]) -> int:
-    """Return how many tokens both begin with."""
-    length = min(len(a), len(b))
-    return next((i for i in range(length) if a[i] != b[i]), length)
