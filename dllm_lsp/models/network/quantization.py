@@ -14,8 +14,12 @@ from torch.nn import functional as F
 from dllm_lsp.models.network.transformer import Transformer
 
 INT8_TOP = 127.0
+NARROW_TOP = 63.0
 FP8_TOP = 448.0
 """The largest numbers of the formats (float8_e4m3fn: Micikevicius et al. 2022)."""
+
+_ZERO = 128
+"""Stands for zero among the unsigned bytes that activations become on a CPU."""
 
 _TINY = 1e-8
 """The least scale, so that a row of zeros can be divided by its own."""
@@ -86,23 +90,37 @@ class TiedHead(nn.Module):
 
 
 class PackedLinear(nn.Module):
-    """A linear layer on a CPU, in the layout of its own int8 kernels; activations have one scale for all rows."""
+    """A linear layer on a CPU, in the layout of its own int8 kernels.
+
+    They know one scale for all activations. A row far larger than the others, as that of a sink token is, would leave
+    the others few of the 256 steps. So every row is divided by its own largest number before, and multiplied with it
+    after.
+    """
+
+    bias: Tensor | None
 
     def __init__(self, weight: Tensor, bias: Tensor | None) -> None:
         super().__init__()
-        _, scale = quantized(weight)
+        scale = _row_scale(weight, _packed_top())[:, 0].double()
         zeros = torch.zeros(len(scale), dtype=torch.int64)
         with warnings.catch_warnings():  # it announces its successor, for which there is no such kernel yet
             warnings.simplefilter("ignore", UserWarning)
-            stored = torch.quantize_per_channel(weight.float(), scale.double(), zeros, 0, torch.qint8)
-        self._packed = torch.ops.quantized.linear_prepack(stored, None if bias is None else bias.float())
-        # Without VNNI, sums of two products of eight bits overflow the kernels' sixteen.
-        self._is_narrow = not torch.cpu._is_vnni_supported()
+            stored = torch.quantize_per_channel(weight.float(), scale, zeros, 0, torch.qint8)
+        self._packed = torch.ops.quantized.linear_prepack(stored, None)
+        self.register_buffer("bias", None if bias is None else bias.float())
 
     def forward(self, x: Tensor) -> Tensor:
         """Map x [..., in] in float32 to [..., out]."""
-        out: Tensor = torch.ops.quantized.linear_dynamic(x, self._packed, self._is_narrow)
-        return out
+        largest = _row_scale(x, 1.0)
+        product = torch.ops.quantized.linear_with_input_q_dq_qweight_dq_output_fp32
+        out: Tensor = product(x / largest, 1 / INT8_TOP, _ZERO, self._packed).mul_(largest)
+        return out if self.bias is None else out.add_(self.bias)
+
+
+
+def _packed_top() -> float:
+    """Return the largest weight: without VNNI two products of eight bits overflow the kernels' sums of sixteen."""
+    return INT8_TOP if torch.cpu._is_vnni_supported() else NARROW_TOP
 
 
 class Int8Linear(nn.Module):
@@ -171,5 +189,5 @@ def _int8_product(x: Tensor, rows: Tensor, scale: Tensor) -> Tensor:
 
 
 def _row_scale(x: Tensor, top: float) -> Tensor:
-    """Return, in float32, what the rows of x [rows, columns] are divided by to fit into [-top, top]: [rows, 1]."""
+    """Return, in float32, what the rows of x [..., columns] are divided by to fit into [-top, top]: [..., 1]."""
     return (x.abs().amax(-1, keepdim=True).float() / top).clamp(min=_TINY)

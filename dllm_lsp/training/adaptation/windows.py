@@ -27,7 +27,7 @@ from dllm_lsp.training.holes import Span
 _CHARACTERS = 8000  # of a window; more than its tokens ever spell
 _BELOW_CHARACTERS = 1500
 _FROM_THE_TOP = 0.25  # windows that begin where their file does
-_LEAST_BEFORE = 16  # tokens before a hole, but at the top of a file
+_LEAST_BEFORE = 128  # tokens before a hole, but at the top of a file: in an editor there are mostly more
 _LONGEST_LINE = 300
 _TRIES = 3  # cuts per hole that is wanted; some are the same or too long
 
@@ -40,8 +40,8 @@ class WindowConfig(Struct, frozen=True, kw_only=True):
     so that the adapter learns to do without any one of them.
     """
 
-    lines: int = 14
-    holes: int = 2
+    lines: int = 8
+    holes: int = 4
     tokens: int = 16
     below: tuple[int, ...] = (126, 64, 32)
     kinds: HoleKinds = HoleKinds()
