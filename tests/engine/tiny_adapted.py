@@ -10,7 +10,7 @@ from tiny_model import SOURCE, tiny_tokenizer
 from torch import nn
 
 from dllm_lsp.engine.adapters.causal import CausalInfilling
-from dllm_lsp.models.adapted.network import Adapted, Factors, adapted
+from dllm_lsp.models.adapted.network import Adapted, Factors, LowRank
 from dllm_lsp.models.checkpoints.causal import Causal
 from dllm_lsp.models.checkpoints.layouts import QWEN
 from dllm_lsp.models.checkpoints.shapes import qwen_shape
@@ -72,7 +72,8 @@ def factors(network: Transformer, size: float, seed: int = 0) -> dict[str, list[
 
 def tiny_adapted(name: str = "Llama", size: float = 0.3) -> Adapted:
     network, _ = base(name)
-    return adapted(network, factors(network, size), torch.randn(network.config.width))
+    adapter = LowRank(factors(network, size), torch.device("cpu"), torch.float32)
+    return Adapted(network, adapter, torch.randn(network.config.width))
 
 
 def infilling(name: str = "Llama", size: float = 0.3, snippets: int = 2) -> CausalInfilling:

@@ -179,10 +179,10 @@ class CausalInfilling:
             for at, n, canvas in zip(around, counts, canvases, strict=True)
         ]
         rotate = Rotation.joined([at.rotate.first(n) for at, n in zip(around, counts, strict=True)])
-        ids, writer = torch.cat(rows), self._network.writer
-        x = self._network.mask.where((ids == MASK)[:, None], writer.embedding(ids))
-        hidden = cached_pass(writer, x, rotate, spans)
-        return list(writer.logits(hidden).split(counts))
+        ids, (base, adapter, mask) = torch.cat(rows), self._network
+        x = mask.where((ids == MASK)[:, None], base.embedding(ids))
+        hidden = cached_pass(base, x, rotate, spans, adapter.amend)
+        return list(base.logits(hidden).split(counts))
 
 
 def _among(canvas: Tensor) -> Tensor | None:

@@ -1,23 +1,17 @@
-"""A causal base, and the same network with an adapter: one reads the code around a hole, the other writes into it."""
+"""A causal base and its adapter: the base alone reads the code around a hole, both together write into it.
+
+An adapter is an object beside the base, so that one base, in one copy, serves any number of them.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from copy import deepcopy
 from typing import NamedTuple
 
 import torch
 from torch import Tensor
 
 from dllm_lsp.models.network.transformer import Transformer
-
-
-class Adapted(NamedTuple):
-    """`base` reads streams, `writer` canvas rows; `mask` [width] is what a masked row is embedded as."""
-
-    base: Transformer
-    writer: Transformer
-    mask: Tensor
 
 
 class Factors(NamedTuple):
@@ -30,18 +24,48 @@ class Factors(NamedTuple):
     up: Tensor
 
 
-@torch.no_grad()
-def adapted(base: Transformer, factors: Mapping[str, list[Factors]], mask: Tensor) -> Adapted:
-    """Return the base beside a copy of it with the factors merged in; embedding and head are shared.
+class LowRank:
+    """An adapter as a pass takes it: the terms `up @ down @ x` of its matrices, added to what the base makes of x."""
 
-    `factors` are by the name of a matrix in `Transformer`, as many as it stacks, in order.
-    """
-    shared = {id(module): module for module in (base.embedding, base.head)}
-    writer = deepcopy(base, shared)
-    for name, parts in factors.items():
-        at, weight = 0, writer.get_parameter(name)
-        for down, up in parts:
-            weight[at : at + len(up)] += up.to(weight) @ down.to(weight)
-            at += len(up)
-        assert at == len(weight), "factors for all that is stacked"
-    return Adapted(base, writer, mask)
+    def __init__(
+        self, factors: Mapping[str, list[Factors]], device: torch.device, dtype: torch.dtype
+    ) -> None:
+        """`factors` are by the name of a matrix in `Transformer`, as many as it stacks, in order."""
+        self._terms = {name: _Terms.of(parts, device, dtype) for name, parts in factors.items()}
+
+    def amend(self, layer: int, matrix: str, x: Tensor, y: Tensor) -> None:
+        """Add this adapter's terms to y [batch, length, out], in place; see `Amend`."""
+        terms = self._terms.get(f"blocks.{layer}.{matrix}.weight")
+        if terms is not None:
+            terms.add(x.flatten(0, 1), y.view(-1, y.shape[-1]))
+
+
+class _Terms(NamedTuple):
+    """The factors of what one matrix stacks: their downs side by side, transposed, and each one's up, transposed."""
+
+    down: Tensor
+    ups: list[Tensor]
+
+    @classmethod
+    def of(cls, parts: list[Factors], device: torch.device, dtype: torch.dtype) -> _Terms:
+        down = torch.cat([part.down for part in parts]).t()
+        # Transposed and contiguous, as processors multiply few rows fastest.
+        return cls(
+            down.to(device, dtype).contiguous(),
+            [part.up.t().to(device, dtype).contiguous() for part in parts],
+        )
+
+    def add(self, x: Tensor, y: Tensor) -> None:
+        inner, at, start = x @ self.down, 0, 0
+        for up in self.ups:
+            rank, rows = up.shape
+            y[:, start : start + rows].addmm_(inner[:, at : at + rank], up)
+            at, start = at + rank, start + rows
+
+
+class Adapted(NamedTuple):
+    """`base` reads streams, and with the `adapter` canvas rows; `mask` [width] is what a masked row is embedded as."""
+
+    base: Transformer
+    adapter: LowRank
+    mask: Tensor

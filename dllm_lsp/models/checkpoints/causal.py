@@ -12,7 +12,7 @@ from msgspec import Meta, Struct, ValidationError, convert
 
 from dllm_lsp.fingerprints import known
 from dllm_lsp.models.adapted.geometry import CANVAS, POSITIONS, SNIPPETS, geometry
-from dllm_lsp.models.adapted.network import Adapted, adapted
+from dllm_lsp.models.adapted.network import Adapted, LowRank
 from dllm_lsp.models.checkpoints.adapter import read_adapter, stacked
 from dllm_lsp.models.checkpoints.errors import CheckpointError
 from dllm_lsp.models.checkpoints.layouts import QWEN
@@ -51,11 +51,8 @@ class Causal:
         return self.network.base
 
     def quantize(self, precision: str, device: torch.device) -> None:
-        """Bring both networks onto a device, with their matrices as "int8" or "fp8"; they share embedding and head."""
-        base, writer, _ = self.network
-        quantize(base, precision, device)
-        writer.embedding, writer.head = base.embedding, base.head
-        quantize(writer, precision, device)
+        """Bring the base onto a device, with its matrices as "int8" or "fp8"; the adapter stays as precise as it is."""
+        quantize(self.network.base, precision, device)
 
 
 def load_causal(folder: Path, device: torch.device, dtype: torch.dtype) -> tuple[Causal, TextTokenizer]:
@@ -63,7 +60,8 @@ def load_causal(folder: Path, device: torch.device, dtype: torch.dtype) -> tuple
     base, tokenizer = load_base(folder, device, dtype)
     found = read_adapter(_adapter(folder), known(folder) or "", base.config)
     trained = _trained(found.metadata)
-    network = adapted(base, stacked(found.factors, base.config), found.mask.to(device, dtype))
+    adapter = LowRank(stacked(found.factors, base.config), device, dtype)
+    network = Adapted(base, adapter, found.mask.to(device, dtype))
     return Causal(network, trained.snippets, trained.canvas), tokenizer
 
 

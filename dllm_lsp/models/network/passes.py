@@ -14,7 +14,7 @@ from torch import Tensor
 
 from dllm_lsp.models.network.attention import Heads, best
 from dllm_lsp.models.network.keyvalues import KeyValues
-from dllm_lsp.models.network.transformer import Rotation, Transformer
+from dllm_lsp.models.network.transformer import Amend, Rotation, Transformer, unamended
 
 
 class Span(NamedTuple):
@@ -38,10 +38,17 @@ class Span(NamedTuple):
         return cls(store, torch.arange(start, end, device=device), torch.tensor([end], device=device), among)
 
 
-def cached_pass(transformer: Transformer, x: Tensor, rotate: Rotation, spans: Sequence[Span]) -> Tensor:
+def cached_pass(
+    transformer: Transformer,
+    x: Tensor,
+    rotate: Rotation,
+    spans: Sequence[Span],
+    amend: Amend = unamended,
+) -> Tensor:
     """Run embedded tokens [tokens, width], those of each span behind the last one's, turned to their positions.
 
-    Returns their hidden states [tokens, width]. Their keys and values are written into the spans' columns.
+    Returns their hidden states [tokens, width]. Their keys and values are written into the spans' columns. An adapter
+    may `amend` what the network's matrices make of them.
     """
     kernel = best(Heads.of(transformer))
     counts = [len(span.columns) for span in spans]
@@ -58,7 +65,7 @@ def cached_pass(transformer: Transformer, x: Tensor, rotate: Rotation, spans: Se
             mixed.append(mix(q, *span.store.layers[layer]))
         return mixed[0] if len(mixed) == 1 else torch.cat(mixed, dim=2)
 
-    hidden: Tensor = transformer(x[None], attend)
+    hidden: Tensor = transformer(x[None], attend, amend)
     return hidden[0]
 
 

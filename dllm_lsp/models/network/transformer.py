@@ -25,6 +25,16 @@ Attend = Callable[[int, Tensor, Tensor, Tensor], Tensor]
 Each is [batch, heads, length, head width]; keys and values have a head for every group of query heads.
 """
 
+Amend = Callable[[int, str, Tensor, Tensor], None]
+"""(layer, matrix, x, y): changes y [batch, length, out], what a matrix of a layer has made of x [batch, length, in].
+
+The matrix is named as in `Block`, such as "attention.qkv". It is how an adapter takes part in a pass.
+"""
+
+
+def unamended(layer: int, matrix: str, x: Tensor, y: Tensor) -> None:
+    """The network as it is."""
+
 
 class TransformerConfig(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """The network's shape. A `key_value_heads` or `head_width` of 0 becomes what the other fields suggest.
@@ -127,12 +137,15 @@ class Attention(nn.Module):
         self.key_norm = norm(config.head_width, eps=config.norm_epsilon)
         self.out = nn.Linear(config.heads * config.head_width, config.width, bias=False)
 
-    def forward(self, x: Tensor, layer: int, attend: Attend) -> Tensor:
+    def forward(self, x: Tensor, layer: int, attend: Attend, amend: Amend) -> Tensor:
         """Mix x [batch, length, width] among its positions, as `attend` lets them see each other."""
-        heads = self.qkv(x).view(*x.shape[:2], -1, self.head_width).transpose(1, 2)
+        stacked = self.qkv(x)
+        amend(layer, "attention.qkv", x, stacked)
+        heads = stacked.view(*x.shape[:2], -1, self.head_width).transpose(1, 2)
         query, key, value = heads.split(self.heads, dim=1)
-        mixed = attend(layer, self.query_norm(query), self.key_norm(key), value)
-        out: Tensor = self.out(mixed.transpose(1, 2).flatten(2))
+        mixed = attend(layer, self.query_norm(query), self.key_norm(key), value).transpose(1, 2).flatten(2)
+        out: Tensor = self.out(mixed)
+        amend(layer, "attention.out", mixed, out)
         return out
 
 
@@ -144,10 +157,14 @@ class FeedForward(nn.Module):
         self.gate_up = nn.Linear(config.width, 2 * config.feed_forward, bias=False)
         self.down = nn.Linear(config.feed_forward, config.width, bias=False)
 
-    def forward(self, x: Tensor) -> Tensor:
+    def forward(self, x: Tensor, layer: int, amend: Amend) -> Tensor:
         """Map every position of x [batch, length, width] by itself."""
-        gate, up = self.gate_up(x).chunk(2, dim=-1)
-        down: Tensor = self.down(F.silu(gate) * up)
+        stacked = self.gate_up(x)
+        amend(layer, "feed_forward.gate_up", x, stacked)
+        gate, up = stacked.chunk(2, dim=-1)
+        gated = F.silu(gate) * up
+        down: Tensor = self.down(gated)
+        amend(layer, "feed_forward.down", gated, down)
         return down
 
 
@@ -161,10 +178,10 @@ class Block(nn.Module):
         self.feed_forward_norm = RMSNorm(config.width, eps=config.norm_epsilon)
         self.feed_forward = FeedForward(config)
 
-    def forward(self, x: Tensor, layer: int, attend: Attend) -> Tensor:
+    def forward(self, x: Tensor, layer: int, attend: Attend, amend: Amend) -> Tensor:
         """Map x [batch, length, width] to the next layer's input."""
-        x = x + self.attention(self.attention_norm(x), layer, attend)
-        changed: Tensor = x + self.feed_forward(self.feed_forward_norm(x))
+        x = x + self.attention(self.attention_norm(x), layer, attend, amend)
+        changed: Tensor = x + self.feed_forward(self.feed_forward_norm(x), layer, amend)
         return changed
 
 
@@ -193,10 +210,10 @@ class Transformer(nn.Module):
         """Rotary embedding of integer positions [..., length] for this network's heads."""
         return Rotation(positions, self.config.head_width, self.config.rope_theta)
 
-    def forward(self, x: Tensor, attend: Attend) -> Tensor:
+    def forward(self, x: Tensor, attend: Attend, amend: Amend = unamended) -> Tensor:
         """Map embedded tokens [batch, length, width] to final hidden states of the same shape."""
         for layer, block in enumerate(self.blocks):
-            x = block(x, layer, attend)
+            x = block(x, layer, attend, amend)
         normed: Tensor = self.norm(x)
         return normed
 

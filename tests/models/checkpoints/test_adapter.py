@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from copy import deepcopy
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +13,7 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor
 
 from dllm_lsp.fingerprints import hashed
-from dllm_lsp.models.adapted.network import Factors, adapted
+from dllm_lsp.models.adapted.network import Factors, LowRank
 from dllm_lsp.models.checkpoints.adapter import Adapter, read_adapter, stacked, write_adapter
 from dllm_lsp.models.checkpoints.errors import CheckpointError
 from dllm_lsp.models.checkpoints.layouts import QWEN
@@ -51,6 +52,11 @@ def factors(matrices: list[str], dtype: torch.dtype = torch.bfloat16) -> dict[st
         for layer in range(BASE.layers)
         for matrix in matrices
     }
+
+
+def alone(layer: int, query: Tensor, key: Tensor, value: Tensor) -> Tensor:
+    """Every token attends to itself."""
+    return value.repeat_interleave(query.shape[1] // value.shape[1], 1)
 
 
 def write(folder: Path, matrices: list[str], **changes: Any) -> str:
@@ -197,14 +203,18 @@ def test_a_network_takes_them_as_it_stacks_its_matrices(tmp_path: Path, matrices
     adapter = read(tmp_path)
     torch.manual_seed(1)
     base = Transformer(BASE)
-    expected = {name: value.clone() for name, value in base.state_dict().items()}
+    for parameter in base.parameters():
+        torch.nn.init.normal_(parameter)
+    merged = deepcopy(base)
     for name, (down, up) in adapter.factors.items():
         place = QWEN.place(f"{name}.weight", BASE)
         assert place is not None
-        place.of(expected).add_(up.float() @ down.float())
-    writer = adapted(base, stacked(adapter.factors, BASE), adapter.mask).writer
-    for name, value in writer.state_dict().items():
-        torch.testing.assert_close(value, expected[name])
+        place.of(merged.state_dict()).add_(up.float() @ down.float())
+    terms = LowRank(stacked(adapter.factors, BASE), torch.device("cpu"), torch.float32)
+    x = torch.randn(2, 5, BASE.width)
+    plain, amended, expected = base(x, alone), base(x, alone, terms.amend), merged(x, alone)
+    torch.testing.assert_close(amended, expected, rtol=1e-4, atol=1e-4)
+    assert not torch.allclose(plain, expected, rtol=1e-2, atol=1e-2)
 
 
 @pytest.mark.parametrize("target", ["lm_head", "embed_tokens", "input_layernorm", "q_norm", "proj", ""])

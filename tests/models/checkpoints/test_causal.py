@@ -31,31 +31,30 @@ def base(tmp_path: Path) -> Path:
     return folder
 
 
-def test_the_base_is_read_as_it_is_and_the_writer_with_the_adapter(base: Path, adapter: Path) -> None:
+def test_a_base_is_read_with_its_adapter(base: Path, adapter: Path) -> None:
     factors = write_adapter_of(adapter)
     model, _ = load_checkpoint(base, CPU)
     assert isinstance(model, causal.Causal)
     assert (model.snippets, model.canvas) == (1, 9)
-    read, writer, mask = model.network
-    for layer, (plain, changed) in enumerate(zip(read.blocks, writer.blocks, strict=True)):
-        difference = changed.attention.qkv.weight - plain.attention.qkv.weight
-        for kind, rows in (("q", slice(0, 32)), ("k", slice(32, 48))):
+    assert torch.equal(model.network.mask, torch.ones(32))
+    x, made = torch.randn(1, 3, 32), torch.zeros(1, 3, 64)
+    for layer in range(2):
+        model.network.adapter.amend(layer, "attention.qkv", x, made.zero_())
+        for kind, columns in (("q", slice(0, 32)), ("k", slice(32, 48))):
             down, up = factors[f"model.layers.{layer}.self_attn.{kind}_proj"]
-            torch.testing.assert_close(difference[rows], up @ down, rtol=1e-4, atol=1e-4)
-        assert not difference[48:].any()
-        assert torch.equal(changed.feed_forward.down.weight, plain.feed_forward.down.weight)
-    assert writer.embedding is read.embedding
-    assert torch.equal(mask, torch.ones(32))
+            torch.testing.assert_close(made[..., columns], x @ (up @ down).t(), rtol=1e-4, atol=1e-4)
+        assert not made[..., 48:].any()
+        unchanged = torch.zeros(1, 3, 32)
+        model.network.adapter.amend(layer, "feed_forward.down", torch.randn(1, 3, 64), unchanged)
+        assert not unchanged.any()
 
 
-def test_in_eight_bits_embedding_and_head_are_stored_once(base: Path, adapter: Path) -> None:
+def test_every_matrix_is_quantized(base: Path, adapter: Path) -> None:
     write_adapter_of(adapter)
     model, _ = load_checkpoint(base, CPU)
     model.quantize("int8", CPU)
-    read, writer, _ = model.network
-    assert writer.embedding is read.embedding
-    assert writer.head is read.head
-    assert not [each for each in writer.modules() if isinstance(each, torch.nn.Linear | torch.nn.Embedding)]
+    modules = model.transformer.modules()
+    assert not [each for each in modules if isinstance(each, torch.nn.Linear | torch.nn.Embedding)]
 
 
 def test_a_base_without_an_adapter_is_told(base: Path, adapter: Path) -> None:
