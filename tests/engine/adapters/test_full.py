@@ -16,7 +16,7 @@ from dllm_lsp.engine.adapters.full import FIT, BidirectionalInfilling, Entry, Re
 from dllm_lsp.models.checkpoints.checkpoint import load_checkpoint
 from dllm_lsp.models.checkpoints.full import Bidirectional
 from dllm_lsp.models.checkpoints.tokenizer import TextTokenizer
-from dllm_lsp.models.network.transformer import Attend, Transformer
+from dllm_lsp.models.network.transformer import Amend, Attend, Transformer
 
 pytestmark = pytest.mark.timeout(60)  # the first one imports transformers
 
@@ -138,9 +138,9 @@ def widths(monkeypatch: pytest.MonkeyPatch) -> list[int]:
     seen: list[int] = []
     run = Transformer.forward
 
-    def forward(self: Transformer, x: Tensor, attend: Attend) -> Tensor:
+    def forward(self: Transformer, x: Tensor, attend: Attend, amend: Amend) -> Tensor:
         seen.append(x.shape[1])
-        return run(self, x, attend)
+        return run(self, x, attend, amend)
 
     monkeypatch.setattr(Transformer, "forward", forward)
     return seen
