@@ -24,7 +24,7 @@ from dllm_lsp.models.adapted.network import Factors
 from dllm_lsp.models.checkpoints.errors import CheckpointError
 from dllm_lsp.models.checkpoints.layouts import QWEN, Layout
 from dllm_lsp.models.checkpoints.vocabulary import read_json
-from dllm_lsp.models.checkpoints.weights import Place, mismatches, opened, shapes_in
+from dllm_lsp.models.checkpoints.weights import Place, mismatches, opened, shapes_in, unfilled
 from dllm_lsp.models.network.transformer import Count, Transformer, TransformerConfig
 
 CONFIG, WEIGHTS, RECORD = "adapter_config.json", "adapter_model.safetensors", "dllm.json"
@@ -191,7 +191,7 @@ def _read(path: Path, kind: type[_Read]) -> _Read:
 
 def _matrices(network: TransformerConfig, layout: Layout) -> dict[str, torch.Size]:
     """Return the shapes [out, in] of all matrices in a network's layers, by their published names."""
-    with torch.device("meta"):
+    with unfilled():
         parameters = Transformer(network).state_dict()
     found = {}
     for layer in range(network.layers):

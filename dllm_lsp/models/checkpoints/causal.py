@@ -19,7 +19,7 @@ from dllm_lsp.models.checkpoints.layouts import QWEN
 from dllm_lsp.models.checkpoints.shapes import qwen_shape
 from dllm_lsp.models.checkpoints.tokenizer import TextTokenizer
 from dllm_lsp.models.checkpoints.vocabulary import read_json, read_vocabulary
-from dllm_lsp.models.checkpoints.weights import WeightFiles
+from dllm_lsp.models.checkpoints.weights import WeightFiles, unfilled
 from dllm_lsp.models.network.quantization import quantize
 from dllm_lsp.models.network.transformer import Transformer
 
@@ -74,7 +74,7 @@ def load_base(folder: Path, device: torch.device, dtype: torch.dtype) -> tuple[T
         raise CheckpointError(
             f"the base in {folder} knows {shape.positions} positions, and {POSITIONS} are needed"
         )
-    with torch.device("meta"):
+    with unfilled():
         base = Transformer(shape.transformer)
     weights.load(base, lambda name: QWEN.place(name, shape.transformer), device=device, dtype=dtype)
     return base.eval().requires_grad_(False), read_vocabulary(folder).tokenizer

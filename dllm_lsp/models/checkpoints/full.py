@@ -12,7 +12,7 @@ from dllm_lsp.models.checkpoints.errors import CheckpointError
 from dllm_lsp.models.checkpoints.families import Family, Files, recognize
 from dllm_lsp.models.checkpoints.tokenizer import TextTokenizer
 from dllm_lsp.models.checkpoints.vocabulary import read_json, read_vocabulary
-from dllm_lsp.models.checkpoints.weights import WeightFiles
+from dllm_lsp.models.checkpoints.weights import WeightFiles, unfilled
 from dllm_lsp.models.network.quantization import quantize
 from dllm_lsp.models.network.transformer import Transformer
 
@@ -42,7 +42,7 @@ def load_bidirectional(
         family = recognize(Files(str(folder), config, generation, weights.shapes.keys(), vocabulary))
     except CheckpointError as error:
         raise CheckpointError(f"the checkpoint in {folder} cannot be used: {error}") from error
-    with torch.device("meta"):
+    with unfilled():
         transformer = Transformer(family.transformer)
     weights.load(
         transformer, lambda name: family.layout.place(name, family.transformer), device=device, dtype=dtype

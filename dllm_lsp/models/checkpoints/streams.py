@@ -12,7 +12,7 @@ from dllm_lsp.fingerprints import fingerprint_of_weights
 from dllm_lsp.models.checkpoints.errors import CheckpointError
 from dllm_lsp.models.checkpoints.storage import compressed
 from dllm_lsp.models.checkpoints.tokenizer import Tokenizer
-from dllm_lsp.models.checkpoints.weights import WEIGHTS, Place, WeightFiles
+from dllm_lsp.models.checkpoints.weights import WEIGHTS, Place, WeightFiles, unfilled
 from dllm_lsp.models.streams.model import StreamsConfig, StreamsModel
 
 _CONFIG, _TOKENIZER = "config.json", "tokenizer.json"
@@ -39,7 +39,7 @@ def load_streams(folder: Path, device: torch.device, dtype: torch.dtype) -> tupl
             f"{folder / _TOKENIZER} has {tokenizer.size} tokens, but {_CONFIG} a vocabulary of "
             f"{config.transformer.vocabulary}: the files do not belong together"
         )
-    with torch.device("meta"):
+    with unfilled():
         model = StreamsModel(config)
     weights.load(model, Place, device=device, dtype=dtype)
     return model.eval(), tokenizer

@@ -25,10 +25,13 @@ _TINY = 1e-8
 """The least scale, so that a row of zeros can be divided by its own."""
 
 
-def quantized(weight: Tensor) -> tuple[Tensor, Tensor]:
-    """Return a matrix [rows, columns] in int8 and the scales [rows] by which its rows are to be multiplied."""
-    scale = (weight.float().abs().amax(1) / INT8_TOP).clamp(min=_TINY)
-    return (weight.float() / scale[:, None]).round().to(torch.int8), scale
+def quantized(weight: Tensor, top: float = INT8_TOP) -> tuple[Tensor, Tensor]:
+    """Return a matrix [rows, columns] in int8 and the scales [rows] by which its rows are to be multiplied.
+
+    The largest number of each row becomes `top`.
+    """
+    scale = _row_scale(weight, top)
+    return (weight / scale).round_().to(torch.int8), scale[:, 0]
 
 
 def quantize(
@@ -101,11 +104,12 @@ class PackedLinear(nn.Module):
 
     def __init__(self, weight: Tensor, bias: Tensor | None) -> None:
         super().__init__()
-        scale = _row_scale(weight, _packed_top())[:, 0].double()
+        rows, scale = quantized(weight, _packed_top())
         zeros = torch.zeros(len(scale), dtype=torch.int64)
         with warnings.catch_warnings():  # it announces its successor, for which there is no such kernel yet
             warnings.simplefilter("ignore", UserWarning)
-            stored = torch.quantize_per_channel(weight.float(), scale, zeros, 0, torch.qint8)
+            # Several times as fast as `torch.quantize_per_channel`.
+            stored = torch._make_per_channel_quantized_tensor(rows, scale.double(), zeros, 0)
         self._packed = torch.ops.quantized.linear_prepack(stored, None)
         self.register_buffer("bias", None if bias is None else bias.float())
 
@@ -115,7 +119,6 @@ class PackedLinear(nn.Module):
         product = torch.ops.quantized.linear_with_input_q_dq_qweight_dq_output_fp32
         out: Tensor = product(x / largest, 1 / INT8_TOP, _ZERO, self._packed).mul_(largest)
         return out if self.bias is None else out.add_(self.bias)
-
 
 
 def _packed_top() -> float:
