@@ -11,7 +11,10 @@ import torch
 from tokenizers import Tokenizer, models
 from torch import nn
 
+from dllm_lsp.engine.adapters.causal import CausalInfilling
 from dllm_lsp.engine.adapters.full import BidirectionalInfilling, Refresh
+from dllm_lsp.models.adapted.network import Adapted, Factors, LowRank
+from dllm_lsp.models.checkpoints.causal import Causal
 from dllm_lsp.models.checkpoints.families import Family
 from dllm_lsp.models.checkpoints.full import Bidirectional
 from dllm_lsp.models.checkpoints.layouts import QWEN
@@ -88,6 +91,26 @@ def dream(shape: TransformerConfig, device: torch.device, precision: str) -> Bid
 def served(model: Bidirectional, refresh: Refresh) -> BidirectionalInfilling:
     """Return the model as the engine sees it, with a tokenizer that knows no words: it is given ids."""
     return BidirectionalInfilling(model, TextTokenizer(Tokenizer(models.BPE()), {}), refresh)
+
+
+def adapted(base: Transformer) -> CausalInfilling:
+    """Return a causal base with an adapter of rank 4, as the engine sees it; the same one at every call."""
+    generator, weight = torch.Generator().manual_seed(1), base.norm.weight
+    shape = base.config
+    keys = shape.key_value_heads * shape.head_width
+    stacked = {"qkv": [shape.heads * shape.head_width, keys, keys], "out": [shape.width]}
+    factors = {
+        f"blocks.{layer}.attention.{matrix}.weight": [
+            Factors(*(torch.randn(size, generator=generator) / 8 for size in ((4, shape.width), (part, 4))))
+            for part in parts
+        ]
+        for layer in range(shape.layers)
+        for matrix, parts in stacked.items()
+    }
+    adapter = LowRank(factors, weight.device, weight.dtype)
+    mask = torch.randn(shape.width, generator=generator).to(weight)
+    causal = Causal(Adapted(base, adapter, mask), snippets=1, canvas=32)
+    return CausalInfilling(causal, TextTokenizer(Tokenizer(models.BPE()), {}))
 
 
 def _family(shape: TransformerConfig) -> Family:

@@ -10,10 +10,12 @@ from itertools import pairwise
 import torch
 from torch import Tensor
 
-from bench.gpu_model import DREAM_TINY, MASK, Scale, dream, served
+from bench.gpu_model import DREAM_TINY, MASK, Scale, adapted, dream, served
+from dllm_lsp.engine.adapters.causal import CausalTokens
 from dllm_lsp.engine.adapters.full import Refresh
 from dllm_lsp.engine.loading import load_model
 from dllm_lsp.hub import BUNDLED
+from dllm_lsp.models.adapted.geometry import Kind, stream
 from dllm_lsp.models.checkpoints.full import Bidirectional
 from dllm_lsp.models.network.attention import Heads, disagreement, kernels
 from dllm_lsp.models.network.pool import Room
@@ -30,7 +32,8 @@ _CPU = torch.device("cpu")
 
 def paths(scale: Scale) -> list[Row]:
     """Return a row for every path: its error, the most that is allowed, and whether it is within."""
-    return [*_kernels(scale.device), *_bundled(scale.device), *_dream(scale.device), *_captured(scale.device)]
+    parts = (_kernels, _bundled, _dream, _adapted, _captured)
+    return [row for part in parts for row in part(scale.device)]
 
 
 def _row(path: str, error: Callable[[], float], most: float) -> Row:
@@ -82,15 +85,44 @@ def _dream(device: torch.device) -> Iterator[Row]:
 
         def error(precision: str = precision) -> float:
             expected = _passes(dream(DREAM_TINY, _CPU, "fp32"))
-            model = dream(DREAM_TINY, _CPU, "fp32")
-            if precision == "bf16" or (precision != "fp32" and device.type == "cuda"):
-                model.transformer.to(torch.bfloat16)
-            if precision in QUANTIZED:
-                quantize(model.transformer, precision, device)
-            model.transformer.to(device)
-            return max(_error(*pair) for pair in zip(_passes(model), expected, strict=True))
+            return max(
+                _error(*pair) for pair in zip(_passes(_small(precision, device)), expected, strict=True)
+            )
 
         yield _row(f"small Dream, cached passes, {precision}", error, most)
+
+
+def _small(precision: str, device: torch.device) -> Bidirectional:
+    """Return the small Dream on a device, in a precision; its weights are those that the CPU draws."""
+    model = dream(DREAM_TINY, _CPU, "fp32")
+    if precision == "bf16" or (precision != "fp32" and device.type == "cuda"):
+        model.transformer.to(torch.bfloat16)
+    if precision in QUANTIZED:
+        quantize(model.transformer, precision, device)
+    model.transformer.to(device)
+    return model
+
+
+def _adapted(device: torch.device) -> Iterator[Row]:
+    """Yield a row for a small adapted base in every precision: streams are read, and a canvas is written into them."""
+
+    @torch.inference_mode()
+    def logits(where: torch.device, precision: str) -> Tensor:
+        model = adapted(_small(precision, where).transformer)
+        ids = torch.arange(100, 160).tolist()
+        below, rest, before = (stream(kind, ids[:40]) for kind in (Kind.BELOW, Kind.REST, Kind.BEFORE))
+        tokens = CausalTokens([stream(Kind.SNIPPET, ids, 0)], below, rest, before, "")
+        context = model.context("python")
+        model.encode(context, tokens, lambda: True)
+        canvas = torch.full((12,), model.tokens.mask, device=where)
+        canvas[0] = 70
+        with model.surroundings(context, 12) as around:
+            found: Tensor = model.denoise([canvas], [around])[0]
+            return found
+
+    for precision, most in MOST.items():
+        error = partial(lambda p: _error(logits(device, p), logits(_CPU, "fp32")), precision)
+        yield _row(f"small adapted base, {precision}", error, most)
 
 
 @torch.inference_mode()

@@ -55,7 +55,7 @@ def test_a_wrong_path_is_told_by_the_status(tmp_path: Path, monkeypatch: pytest.
     monkeypatch.setitem(gpu_paths.MOST, "int8", 1e-9)
     assert check(tmp_path, "paths") == 1
     wrong = {row["path"] for row in rows(tmp_path, "paths") if not row["right"]}
-    assert wrong == {"bundled model, int8", "small Dream, cached passes, int8"}
+    assert wrong == {"bundled model, int8", "small Dream, cached passes, int8", "small adapted base, int8"}
 
 
 def test_a_later_run_adds_its_part(tmp_path: Path) -> None:
