@@ -4,14 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from functools import lru_cache
 
 import torch
 from torch import Tensor
 from torch.nn.utils.rnn import pad_sequence
 
 from dllm_lsp.engine.healing import Stem
-from dllm_lsp.engine.model import CanvasTokens
+from dllm_lsp.engine.model import CanvasTokens, without_forbidden
 from dllm_lsp.engine.policies import THRESHOLD, Policy, Proposals
 
 
@@ -78,8 +77,7 @@ class Canvas:
         proposed in a row of `longest` tokens or more, nor in one that was expanded that often: *delete* makes room
         for *expand*, so the two could alternate for ever (DreamOn has the same two limits).
         """
-        padded = pad_sequence(list(logits), batch_first=True).float()
-        padded = padded.index_fill(-1, _forbidden(self.tokens, padded.device), float("-inf"))
+        padded = without_forbidden(pad_sequence(list(logits), batch_first=True), self.tokens)
         if self.tokens.expand is not None:
             full = (torch.maximum(self._lengths, self.expanded) >= longest)[:, None]
             padded[..., self.tokens.expand] = padded[..., self.tokens.expand].masked_fill(full, float("-inf"))
@@ -153,11 +151,6 @@ class Canvas:
     def _proposed(self, proposals: Proposals, token: int | None) -> Tensor:
         """Where this token is proposed for a mask; nowhere if there is no such token."""
         return proposals.open & (proposals.token == (-1 if token is None else token))
-
-
-@lru_cache(maxsize=8)
-def _forbidden(tokens: CanvasTokens, device: torch.device) -> Tensor:
-    return torch.tensor(tokens.forbidden, dtype=torch.long, device=device)
 
 
 def _first(where: Tensor) -> Tensor:

@@ -29,5 +29,4 @@ def step(
     budget.spend()
     if budget.is_spent:
         return canvas.step(canvas.proposed(logits, 0, stem), everything, sure=0.0)
-    proposals = canvas.proposed(logits, longest, stem)
-    return canvas.step(proposals.leftward if canvas.tokens.leftward else proposals, policy)
+    return canvas.step(canvas.proposed(logits, longest, stem), policy)

@@ -6,6 +6,9 @@ So they are taken back from the code before the hole (`TextTokenizer.healed`), a
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from itertools import takewhile
+
 from torch import Tensor
 
 from dllm_lsp.models.checkpoints.tokenizer import TextTokenizer
@@ -27,30 +30,25 @@ class Stem:
         """
         writable = ids == mask
         for row, canvas in enumerate(ids.tolist()):
-            left, position = self._unspelled(canvas, mask)
-            if not left:
-                continue
-            longer, shorter = self._tokenizer.spelling(left)
+            written = list(takewhile(lambda token: token != mask, canvas))
+            position = len(written)
             is_last = canvas[position + 1 : position + 2] != [mask]
-            allowed = longer if longer and is_last else longer + shorter
-            kept = logits[row, position, allowed].clone()
-            logits[row, position] = float("-inf")
-            logits[row, position, allowed] = kept
-            if allowed[int(kept.argmax())] not in longer:
+            if position < len(canvas) and not self.spell(written, logits[row, position], is_last=is_last):
                 writable[row, :position] = False
                 writable[row, position + 1 :] = False
         return writable
 
-    def _unspelled(self, canvas: list[int], mask: int) -> tuple[bytes, int]:
-        """Return the bytes of the stem that are not spelled yet, and the position of the mask that has to spell them.
+    def spell(self, written: Sequence[int], logits: Tensor, *, is_last: bool) -> bool:
+        """Forbid tokens behind `written` that do not spell the stem; return whether the best one leaves none of it.
 
-        No bytes are left if the canvas spells all of the stem.
+        Changes the token's logits [vocabulary]. If it `is_last`, it spells all that is left where any token does.
         """
-        left = self._text
-        for position, token in enumerate(canvas):
-            if not left:
-                break
-            if token == mask:
-                return left, position
-            left = left[len(self._tokenizer.spelled(token)) :]
-        return b"", 0
+        left = self._text[sum(len(self._tokenizer.spelled(token)) for token in written) :]
+        if not left:
+            return True
+        longer, shorter = self._tokenizer.spelling(left)
+        allowed = longer if longer and is_last else longer + shorter
+        kept = logits[allowed]
+        logits.fill_(float("-inf"))
+        logits[allowed] = kept
+        return allowed[int(kept.argmax())] in longer

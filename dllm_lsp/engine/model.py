@@ -7,8 +7,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
-from typing import NamedTuple, Protocol, TypeVar
+from functools import lru_cache
+from typing import Any, NamedTuple, Protocol, TypeVar
 
+import torch
 from torch import Tensor
 
 from dllm_lsp.infill.hole import Hole
@@ -19,8 +21,7 @@ class CanvasTokens(NamedTuple):
 
     `delete` says that the text ends here or before, `expand` that this one mask stands for two tokens (DreamOn: Wu
     et al. 2025). `forbidden` are never written. With `waits`, a *delete* that is not sure is accepted only when
-    everything to its left is written. Without, the policy may accept it at any mask, as DreamOn does. With `leftward`,
-    a mask may be filled only if everything to its left is written or sure: a causal network knows the next token best.
+    everything to its left is written. Without, the policy may accept it at any mask, as DreamOn does.
     """
 
     mask: int
@@ -28,13 +29,33 @@ class CanvasTokens(NamedTuple):
     expand: int | None
     forbidden: tuple[int, ...]
     waits: bool = False
-    leftward: bool = False
 
     @property
     def fixed(self) -> CanvasTokens:
         """The same for canvases that keep their lengths: *delete* and *expand* are forbidden."""
         changing = tuple(token for token in (self.delete, self.expand) if token is not None)
         return self._replace(delete=None, expand=None, forbidden=(*self.forbidden, *changing))
+
+
+class Leftward(NamedTuple):
+    """How a causal model writes from left to right: up to a canvas's first mask, its logits are given what is left alone.
+
+    `texts` returns the token sequences that are read around a hole in tokens, the code before it last. `commit` takes
+    surroundings and the ids [n] that the last canvas began with as written: later canvases go on behind them.
+    """
+
+    texts: Callable[[Any], Sequence[Sequence[int]]]
+    commit: Callable[[Any, Sequence[int]], None]
+
+
+def without_forbidden(logits: Tensor, tokens: CanvasTokens) -> Tensor:
+    """Return logits [..., vocabulary] in float32, those of forbidden tokens minus infinity."""
+    return logits.float().index_fill(-1, _forbidden(tokens, logits.device), float("-inf"))
+
+
+@lru_cache(maxsize=8)
+def _forbidden(tokens: CanvasTokens, device: torch.device) -> Tensor:
+    return torch.tensor(tokens.forbidden, dtype=torch.long, device=device)
 
 
 class Context(Protocol):
@@ -103,6 +124,11 @@ class Model(Protocol[_Context, _Tokens, _Around]):
 
         A canvas may differ from call to call, in its length, too. On a GPU the next call may overwrite the logits.
         """
+        ...
+
+    @property
+    def leftward(self) -> Leftward | None:
+        """How texts are written from left to right; None for a model that denoises whole canvases."""
         ...
 
     @property

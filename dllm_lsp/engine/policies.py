@@ -7,7 +7,7 @@ itself, accepts only open positions, and at least one while a row has any.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import torch
 from torch import Tensor
@@ -33,12 +33,6 @@ class Proposals:
         probabilities = logits.softmax(-1)
         confidence, token = probabilities.max(-1)
         return cls(probabilities, confidence, token, open_)
-
-    @property
-    def leftward(self) -> Proposals:
-        """Those that have nothing but what is written or sure to their left."""
-        doubtful = self.open & (self.confidence < THRESHOLD)
-        return replace(self, open=self.open & (doubtful.cumsum(-1) - doubtful.long() == 0))
 
     @property
     def entropy(self) -> Tensor:

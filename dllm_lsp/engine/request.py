@@ -11,12 +11,14 @@ from torch import Tensor
 
 from dllm_lsp.engine.budget import Budget
 from dllm_lsp.engine.canvas import Canvas
+from dllm_lsp.engine.continuation import Continuation
 from dllm_lsp.engine.denoising import step
 from dllm_lsp.engine.effort import Effort
 from dllm_lsp.engine.enough import is_enough
 from dllm_lsp.engine.healing import Stem
 from dllm_lsp.engine.length import lengths_within, merit, promise
-from dllm_lsp.engine.model import Context, Model, Stemmed
+from dllm_lsp.engine.lookup import Lookup
+from dllm_lsp.engine.model import CanvasTokens, Context, Leftward, Model, Stemmed
 from dllm_lsp.infill.calibration import Calibration
 from dllm_lsp.infill.limits import Limits
 from dllm_lsp.infill.pieces import Draft, Infilled, Piece
@@ -119,12 +121,25 @@ class Request:
 
     def _filled(self, effort: Effort) -> Generator[Wanted, Sequence[Tensor], None]:
         """Fill the hole: yield each pass that is wanted, receive its logits, and set `infilled` in the end."""
-        model, limits, tokens = self._served.model, self._asked.limits, self._served.model.tokens
         encoded = self._encode()
+        leftward = self._served.model.leftward
+        end = yield from (self._denoised(effort) if leftward is None else self._continued(leftward))
+        assert self.draft is not None, "a step at least"
+        self.infilled = Infilled(
+            pieces=self.draft.pieces,
+            end=end,
+            steps=self._steps,
+            passes=self._budget.spent + (encoded > 0),
+            encoded=encoded,
+            milliseconds=self._budget.milliseconds,
+            calibration=self._served.calibration,
+        )
+
+    def _denoised(self, effort: Effort) -> Generator[Wanted, Sequence[Tensor], float]:
+        """Denoise canvases of masks; return how probable the end of the best one is."""
+        model, tokens = self._served.model, self._tokens
         lengths = [self._longest]
-        if limits.exact:
-            tokens = tokens.fixed
-        elif tokens.delete is None:
+        if tokens.delete is None and not self._asked.limits.exact:
             lengths = yield from self._lengths(effort)
         with ExitStack() as stack:
             around = self._lay(stack, [self._longest] * len(lengths))
@@ -134,10 +149,8 @@ class Request:
                 logits = yield Wanted(canvas.written, around)
                 canvas = step(canvas, logits, effort.policy, self._budget, self._longest, stem=self._stem)
                 self._steps += 1
-                draft = self._show(canvas)
-                if len(around) == 1 and is_enough(
-                    draft.pieces, self._asked.before, limits, self._served.calibration
-                ):
+                self._show_row(canvas.row(0))
+                if len(around) == 1 and self._is_enough:
                     break
         if len(lengths) > 1:
             self._encode()
@@ -145,16 +158,25 @@ class Request:
             assert model.fit is not None, "a model that cannot delete"
             fits = torch.stack([model.fit(self._context, written) for written in canvas.written])
             canvas = canvas.row(int(merit(canvas, fits).argmax()))
-            draft = self._show(canvas)
-        self.infilled = Infilled(
-            pieces=draft.pieces,
-            end=float(canvas.end[0]),
-            steps=self._steps,
-            passes=self._budget.spent + (encoded > 0),
-            encoded=encoded,
-            milliseconds=self._budget.milliseconds,
-            calibration=self._served.calibration,
-        )
+            self._show_row(canvas)
+        return float(canvas.end[0])
+
+    def _continued(self, leftward: Leftward) -> Generator[Wanted, Sequence[Tensor], float]:
+        """Write from left to right, until all is written or the budget is spent; return how probable the end is."""
+        text = Continuation.of(self._tokens, self._longest, Lookup(leftward.texts(self._asked.tokens)))
+        with self._served.model.surroundings(self._context, self._longest) as around:
+            self._budget.begin()
+            while not text.settled:
+                [logits] = yield Wanted([torch.tensor(text.canvas, device=self._served.device)], [around])
+                self._budget.spend()
+                self._steps += 1
+                longer = text.step(logits, self._stem)
+                leftward.commit(around, longer.ids[len(text.ids) :])
+                text = longer
+                self._show(*text.draft)
+                if self._budget.is_spent or self._is_enough:
+                    break
+        return text.end
 
     def _lengths(self, effort: Effort) -> Generator[Wanted, Sequence[Tensor], list[int]]:
         """Return the lengths that the candidates begin with: those whose first passes promise most, best first."""
@@ -186,19 +208,31 @@ class Request:
         model = self._served.model
         return [stack.enter_context(model.surroundings(self._context, length)) for length in lengths]
 
-    def _show(self, canvas: Canvas) -> Draft:
-        """Take the first canvas as the draft, without the stem, which stands in the document already."""
-        first = canvas.row(0)
-        [ids], [probabilities] = first.ids.tolist(), first.probability.tolist()
+    def _show_row(self, row: Canvas) -> None:
+        self._show(row.ids[0].tolist(), row.probability[0].tolist())
+
+    def _show(self, ids: Sequence[int], probabilities: Sequence[float]) -> None:
+        """Take a canvas as the draft, without the stem, which stands in the document already."""
         pieces, left = list[Piece](), len(self._asked.tokens.stem)
         for i, text, probability in zip(ids, self._served.tokenizer.pieces(ids), probabilities, strict=True):
-            if i == canvas.tokens.mask:
+            if i == self._tokens.mask:
                 pieces.append(Piece(None, probability))
                 continue
             pieces.append(Piece(text[left:], probability))
             left = max(0, left - len(text))
         self.draft = Draft(self._steps, tuple(pieces))
-        return self.draft
+
+    @property
+    def _tokens(self) -> CanvasTokens:
+        """The tokens that mean something to this request's canvases."""
+        tokens = self._served.model.tokens
+        return tokens.fixed if self._asked.limits.exact else tokens
+
+    @property
+    def _is_enough(self) -> bool:
+        """Whether the draft needs no further pass."""
+        assert self.draft is not None
+        return is_enough(self.draft.pieces, self._asked.before, self._asked.limits, self._served.calibration)
 
 
 def _nothing() -> Generator[Wanted, Sequence[Tensor], None]:

@@ -8,7 +8,6 @@ from scripted import DELETE, EXPAND, MASK, TOKENS, Scripted
 
 from dllm_lsp.engine.budget import Budget
 from dllm_lsp.engine.canvas import Canvas
-from dllm_lsp.engine.model import CanvasTokens
 
 UNHURRIED = float("inf")
 
@@ -18,10 +17,9 @@ def run(
     policy: str = "threshold",
     budget: Budget | None = None,
     longest: int = 8,
-    tokens: CanvasTokens = TOKENS,
 ) -> Iterator[list[list[int]]]:
     """Yield the drafts, each row without its padding."""
-    masks = Canvas.masked(tokens, [len(row) for row in model.wanted], torch.device("cpu"))
+    masks = Canvas.masked(TOKENS, [len(row) for row in model.wanted], torch.device("cpu"))
     budget = budget or Budget(99, UNHURRIED)
     for canvas in denoise(model, masks, POLICIES[policy], budget, longest):
         yield [canvas.row(number).ids[0].tolist() for number in range(len(model.wanted))]
@@ -87,22 +85,3 @@ def test_drafts_are_made_one_at_a_time_and_closing_ends_them() -> None:
     drafts.close()  # type: ignore[attr-defined]
     assert list(drafts) == []
     assert len(model.seen) == 1
-
-
-def test_a_model_that_writes_leftward_fills_no_mask_before_what_is_left_of_it() -> None:
-    wanted = [(7, 0.3), (8, 0.99), (9, 0.5)]
-    drafts = [draft for [draft] in run(Scripted(wanted), tokens=TOKENS._replace(leftward=True))]
-    assert drafts == [[7, MASK, MASK], [7, 8, MASK], [7, 8, 9]]
-
-
-def test_and_fills_all_of_them_when_the_budget_is_spent() -> None:
-    denoiser = Scripted([(7, 0.3), (8, 0.4), (9, 0.5)])
-    *_, last = run(denoiser, budget=Budget(2, UNHURRIED), tokens=TOKENS._replace(leftward=True))
-    assert last == [[7, 8, 9]]
-    assert len(denoiser.seen) == 2
-
-
-def test_and_a_delete_takes_all_masks_to_its_right_with_it() -> None:
-    wanted = [(7, 0.99), (DELETE, 0.6), (9, 0.5), (6, 0.5)]
-    drafts = [draft for [draft] in run(Scripted(wanted), tokens=TOKENS._replace(leftward=True))]
-    assert drafts == [[7, MASK, MASK, MASK], [7]]

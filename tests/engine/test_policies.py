@@ -142,15 +142,3 @@ def test_entropy_is_in_nats_and_the_least_uncertain_come_first() -> None:
 @given(rows())
 def test_everything_accepts_all_masks(row: Proposals) -> None:
     assert torch.equal(everything(row), row.open)
-
-
-def test_leftward_are_those_with_nothing_doubtful_on_their_left() -> None:
-    sure, unsure = THRESHOLD + 0.01, THRESHOLD - 0.01
-    for confidences, expected in (
-        ((unsure, sure, sure), [True, False, False]),
-        ((sure, unsure, sure), [True, True, False]),
-        ((sure, sure, unsure), [True, True, True]),
-    ):
-        assert proposals(*confidences).leftward.open.tolist() == [expected]
-    written = replace(proposals(unsure, unsure, sure), open=torch.tensor([[False, True, True]]))
-    assert written.leftward.open.tolist() == [[False, True, False]]

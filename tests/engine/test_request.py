@@ -51,6 +51,7 @@ class LengthKnower:
 
     before = after = canvas = 64
     snippets, is_small = 0, False
+    leftward = None
 
     def __init__(
         self, promising: list[int], fitting: int, delete: int | None = None, most: float = math.inf

@@ -2,30 +2,31 @@
 
 The unchanged base reads the streams, so what is cached of them is exact, grows while a person types, and does not
 depend on the adapter. Canvas rows begin with the last known token. Row i proposes token i + 1; known tokens at the left
-end are read causally, as the base reads, and everything from the last of them on sees each other in both directions.
-Where every token stands, `models.adapted.geometry` says.
+end are read causally, as the base reads, so that each says what follows given all to its left: that verifies guesses.
+From the first mask on rows see each other in both directions. Where every token stands, `models.adapted.geometry` says.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from typing import NamedTuple
 
 import torch
 from torch import Tensor
 
-from dllm_lsp.engine.model import CanvasTokens
+from dllm_lsp.engine.model import CanvasTokens, Leftward
 from dllm_lsp.engine.tokens import near_end, shared_prefix
 from dllm_lsp.infill.hole import Hole
-from dllm_lsp.models.adapted.geometry import END, Kind, Stream, stream
+from dllm_lsp.models.adapted.geometry import END, HEAD, Kind, Stream, stream
 from dllm_lsp.models.adapted.healing import healed_start
 from dllm_lsp.models.checkpoints.causal import Causal
 from dllm_lsp.models.checkpoints.tokenizer import TextTokenizer
 from dllm_lsp.models.network.keyvalues import KeyValues
 from dllm_lsp.models.network.passes import Span, cached_pass, causal
 from dllm_lsp.models.network.pool import Pool
-from dllm_lsp.models.network.transformer import Rotation, Transformer
+from dllm_lsp.models.network.transformer import Transformer
 
 MASK = 16
 """Stands for the mask on canvases: a special token of the base that no text becomes and nothing writes."""
@@ -39,6 +40,11 @@ class CausalTokens(NamedTuple):
     rest: Stream
     before: Stream
     stem: str
+
+    def texts(self) -> list[tuple[int, ...]]:
+        """Return the tokens of the code around, heads left out: the best snippet behind the others, then below and before."""
+        streams = [*reversed(self.snippets), self.below, self.before]
+        return [each.ids[HEAD:] for each in streams]
 
 
 class Encoded:
@@ -106,12 +112,13 @@ class CausalContext:
         return read
 
 
-class CausalSurroundings(NamedTuple):
-    """Streams side by side in a store, the last known token, and the rotations of the rows that begin with it."""
+@dataclass(slots=True)
+class CausalSurroundings:
+    """What a canvas stands behind, side by side in a store, but for the `last` known token; where that stands."""
 
     store: KeyValues
     last: Tensor
-    rotate: Rotation
+    position: int
 
 
 class CausalInfilling:
@@ -132,11 +139,10 @@ class CausalInfilling:
             delete=END,
             expand=None,
             forbidden=tuple(i for i in silent if i != END),
-            waits=True,
-            leftward=True,
         )
         self.before, self.after = Kind.BEFORE.room, Kind.REST.room + Kind.BELOW.room
         self.snippets, self.canvas = causal.snippets, causal.canvas
+        self.leftward = Leftward(CausalTokens.texts, self.commit)
 
     def read(self, hole: Hole) -> CausalTokens:
         """Return the streams around a hole. Each of them is tokenized alone."""
@@ -166,9 +172,15 @@ class CausalInfilling:
         with self._pool.lend(sum(each.length for each in streams) + canvas) as room:
             for each in streams:
                 room.store.append(each.keys, each.values)
-            positions = context.position + torch.arange(canvas, device=self._device)
-            last = torch.tensor([context.last], device=self._device)
-            yield CausalSurroundings(room.store, last, self._network.base.rotation(positions))
+            yield CausalSurroundings(
+                room.store, torch.tensor([context.last], device=self._device), context.position
+            )
+
+    def commit(self, around: CausalSurroundings, ids: Sequence[int]) -> None:
+        """Take tokens as written; see `model.Leftward`. All of them but the last have been read as rows."""
+        around.store.length += len(ids)
+        around.position += len(ids)
+        around.last = torch.tensor(ids[-1:], device=self._device)
 
     def denoise(self, canvases: Sequence[Tensor], around: Sequence[CausalSurroundings]) -> list[Tensor]:
         """Return the logits [n, vocabulary] of canvases [n]; see `model.Model`."""
@@ -178,22 +190,22 @@ class CausalInfilling:
             Span.behind(at.store, at.store.length, n, _among(canvas))
             for at, n, canvas in zip(around, counts, canvases, strict=True)
         ]
-        rotate = Rotation.joined([at.rotate.first(n) for at, n in zip(around, counts, strict=True)])
+        positions = [
+            torch.arange(at.position, at.position + n, device=self._device)
+            for at, n in zip(around, counts, strict=True)
+        ]
         ids, (base, adapter, mask) = torch.cat(rows), self._network
         x = mask.where((ids == MASK)[:, None], base.embedding(ids))
-        hidden = cached_pass(base, x, rotate, spans, adapter.amend)
+        hidden = cached_pass(base, x, base.rotation(torch.cat(positions)), spans, adapter.amend)
         return list(base.logits(hidden).split(counts))
 
 
-def _among(canvas: Tensor) -> Tensor | None:
-    """Return what the rows of a canvas [n] see of each other, for `Span`; None where all see all.
+def _among(canvas: Tensor) -> Tensor:
+    """Return what the rows of a canvas [n] see of each other, for `Span`.
 
-    Row 0 is the last known token before the canvas, row i its token i - 1.
+    Row 0 is the last known token before the canvas, row i its token i - 1. Rows up to the first mask's are causal.
     """
-    unknown = (canvas == MASK).nonzero()
-    known = int(unknown[0]) if len(unknown) else len(canvas) - 1
-    if known == 0:
-        return None
-    hidden = causal(len(canvas), canvas.device)
-    hidden[known:] = 0.0
-    return hidden
+    known = int((canvas != MASK).long().cumprod(0).sum())
+    among = causal(len(canvas), canvas.device)
+    among[known + 1 :] = 0.0
+    return among

@@ -175,6 +175,7 @@ class BidirectionalInfilling:
     """A network with full attention as the engine sees it; see `model.Model`."""
 
     is_small = False
+    leftward = None
     milliseconds = 400.0
 
     def __init__(self, model: Bidirectional, tokenizer: TextTokenizer, refresh: Refresh = REFRESH) -> None:

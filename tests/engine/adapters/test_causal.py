@@ -1,5 +1,7 @@
 """The adapted base as the engine asks it, against transformers' networks and against what is read from nothing."""
 
+from collections.abc import Sequence
+
 import pytest
 import torch
 from hypothesis import given, settings
@@ -8,10 +10,14 @@ from opened import Opened
 from tiny_adapted import SHAPES, SOURCE, base, infilling, tokenizer
 
 from dllm_lsp.engine.adapters.causal import MASK, CausalContext, CausalInfilling
+from dllm_lsp.engine.continuation import Continuation
 from dllm_lsp.engine.engine import Engine
+from dllm_lsp.engine.healing import Stem
+from dllm_lsp.engine.lookup import Lookup
+from dllm_lsp.engine.model import without_forbidden
 from dllm_lsp.infill.hole import Hole
 from dllm_lsp.infill.limits import Limits
-from dllm_lsp.models.adapted.geometry import HEAD, SINK, Kind
+from dllm_lsp.models.adapted.geometry import END, HEAD, SINK, Kind
 
 pytestmark = pytest.mark.timeout(60)  # the first one imports transformers
 
@@ -61,13 +67,45 @@ def test_known_tokens_are_read_as_the_base_reads(name: str) -> None:
 
 
 @torch.no_grad()
-def test_a_masked_row_and_what_is_right_of_it_see_each_other() -> None:
+def test_up_to_the_first_mask_nothing_further_right_is_seen_and_behind_it_everything_is() -> None:
     context = context_of(MODEL, Hole("x = f(", ")\n", "python"))
-    one, other = logits(MODEL, context, CANVAS), logits(MODEL, context, [MASK, MASK, 41, MASK])
-    assert not torch.allclose(one[0], other[0])
-    known, changed = logits(MODEL, context, [40, 41, MASK, 42]), logits(MODEL, context, [40, 41, MASK, 43])
-    torch.testing.assert_close(known[:2], changed[:2], rtol=0, atol=1e-6)
-    torch.testing.assert_close(known[2:], changed[2:])  # the last cell's own row proposes nothing here
+    one, other = (logits(MODEL, context, [40, 41, MASK, MASK, last, MASK]) for last in (42, 43))
+    torch.testing.assert_close(one[:3], other[:3], rtol=0, atol=1e-6)
+    assert not any(torch.allclose(a, b) for a, b in zip(one[3:], other[3:], strict=True))
+
+
+@settings(max_examples=30)
+@given(st.sampled_from(["x = f(", "x = foo.ba", "x =  ", SOURCE]), st.data())
+@torch.no_grad()
+def test_whatever_is_guessed_a_text_is_that_of_one_token_a_pass(before: str, data: st.DataObject) -> None:
+    """Against canvases that are read whole, of what is written and one mask."""
+    hole = Hole(before, ")\n", "python")
+    context, stem = context_of(MODEL, hole), Stem(MODEL.read(hole).stem, tokenizer())
+    true, probabilities = [], []
+    while len(true) < MODEL.canvas:
+        row = without_forbidden(logits(MODEL, context, [*true, MASK])[-1], MODEL.tokens)
+        stem.spell(true, row, is_last=len(true) + 1 == MODEL.canvas)
+        probability, best = row.softmax(-1).max(-1)
+        probabilities.append(float(probability))
+        if best == END:
+            break
+        true.append(int(best))
+
+    class Guesses(Lookup):
+        def after(self, written: Sequence[int], count: int) -> tuple[int, ...]:
+            known = true[len(written) : len(written) + data.draw(st.integers(0, count))]
+            return (*known, *data.draw(st.lists(st.sampled_from([40, 41, 42]), max_size=count)))[:count]
+
+    text = Continuation.of(MODEL.tokens, MODEL.canvas, Guesses([()]))
+    with MODEL.surroundings(context, MODEL.canvas) as around:
+        while not text.settled:
+            [found] = MODEL.denoise([torch.tensor(text.canvas)], [around])
+            longer = text.step(found, stem)
+            MODEL.commit(around, longer.ids[len(text.ids) :])
+            text = longer
+    assert list(text.ids) == true
+    ends = [text.end] if text.end else []
+    assert [*text.probabilities, *ends] == pytest.approx(probabilities, rel=1e-4)
 
 
 @torch.no_grad()
