@@ -81,7 +81,8 @@ class Continuation:
     def _allowed(self, logits: Tensor, stem: Stem | None) -> Tensor:
         """Return the logits of what may be written, those of other tokens minus infinity."""
         logits = without_forbidden(logits, self.tokens)
-        for position in range(min(len(self.guesses) + 1, len(logits)) if stem else 0):
-            written = (*self.ids, *self.guesses[:position])
-            stem.spell(written, logits[position], is_last=len(written) + 1 == self.longest)
+        if stem is not None:
+            for position in range(min(len(self.guesses) + 1, len(logits))):
+                written = (*self.ids, *self.guesses[:position])
+                stem.spell(written, logits[position], is_last=len(written) + 1 == self.longest)
         return logits

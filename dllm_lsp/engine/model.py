@@ -38,10 +38,11 @@ class CanvasTokens(NamedTuple):
 
 
 class Leftward(NamedTuple):
-    """How a causal model writes from left to right: up to a canvas's first mask, its logits are given what is left alone.
+    """How a text is written from left to right, where a canvas is causal as far as it is known.
 
-    `texts` returns the token sequences that are read around a hole in tokens, the code before it last. `commit` takes
-    surroundings and the ids [n] that the last canvas began with as written: later canvases go on behind them.
+    Up to its first mask, logits are those of the token given all to its left, and nothing to its right. `commit` says
+    that ids, of which the last canvas in these surroundings began with all but the last, are written: later canvases
+    go on behind them. `texts` returns the token sequences that are read around a hole, the code before it last.
     """
 
     texts: Callable[[Any], Sequence[Sequence[int]]]

@@ -1,7 +1,8 @@
 """The engine's own table: what each policy and each effort costs, and how often it is right.
 
-Every hole is filled in every way in turn, its context encoded before, so that whatever else the machine does falls on
-all of them alike. Times are of the processor, not of the clock, for the same reason.
+A causal model asks no policy: of it, efforts alone are measured. Every hole is filled in every way in turn, its context
+encoded before, so that whatever else the machine does falls on all of them alike. Times are of the processor, not of
+the clock, for the same reason.
 """
 
 from __future__ import annotations
@@ -60,7 +61,7 @@ WAYS: dict[str, Effort] = {
 
 @dataclass(frozen=True, slots=True)
 class Trial:
-    """One hole filled in one way. `entropy` is the mean of the masks in the first pass, in nats."""
+    """One hole filled in one way. `entropy` is the mean of the masks in the first pass, in nats; 0 without a policy."""
 
     is_exact: bool
     tokens: int
@@ -97,7 +98,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
     except (OSError, ValueError, CheckpointError) as error:
         raise SystemExit(f"policies: {error}") from error
     engine = Engine(model, tokenizer, options.model, CPU)
-    trials = _trials(engine, places)
+    ways = {name: way for name, way in WAYS.items() if model.leftward is None or name not in POLICIES}
+    trials = _trials(engine, places, ways)
     print(f"{ways_table(trials)}\n\n{difficulty_table(trials[DEFAULT])}\n")
     print(_batch_table(engine, places))
     print(
@@ -122,14 +124,15 @@ def ways_table(trials: Mapping[str, Sequence[Trial]]) -> str:
 
 def difficulty_table(trials: Sequence[Trial]) -> str:
     """Return how many passes holes take, by the length of what stood there and by the first pass's entropy."""
-    cuts = np.quantile([t.entropy for t in trials], [0.25, 0.5, 0.75])
     groups: dict[str, list[Trial]] = {
         f"{low} to {high} tokens": [t for t in trials if low <= t.true_tokens <= high]
         for low, high in ((1, 2), (3, 5), (6, 9), (10, 15), (16, 64))
     }
+    measured = [t for t in trials if t.entropy]
+    cuts = np.quantile([t.entropy for t in measured], [0.25, 0.5, 0.75]) if measured else []
     for number, name in enumerate(("lowest", "second", "third", "highest")):
         groups[f"{name} quarter of entropies"] = [
-            t for t in trials if np.searchsorted(cuts, t.entropy) == number
+            t for t in measured if np.searchsorted(cuts, t.entropy) == number
         ]
     rows = [
         [
@@ -144,12 +147,12 @@ def difficulty_table(trials: Sequence[Trial]) -> str:
     return table([f"{DEFAULT}, by", "holes", "passes", "exactly right"], rows)
 
 
-def _trials(engine: Engine, places: Sequence[Case]) -> dict[str, list[Trial]]:
-    trials: dict[str, list[Trial]] = {name: [] for name in WAYS}
+def _trials(engine: Engine, places: Sequence[Case], ways: Mapping[str, Effort]) -> dict[str, list[Trial]]:
+    trials: dict[str, list[Trial]] = {name: [] for name in ways}
     for case in tqdm(places, unit="hole"):
         hole = case.hole(engine.before, engine.after, engine.snippets)
         _filled(engine, hole, EFFORTS["instant"])  # encodes the context
-        for name, effort in WAYS.items():
+        for name, effort in ways.items():
             watched = Watched(effort.policy)
             began = time.thread_time()
             infilled = _filled(engine, hole, effort._replace(policy=watched))

@@ -42,7 +42,7 @@ class CausalTokens(NamedTuple):
     stem: str
 
     def texts(self) -> list[tuple[int, ...]]:
-        """Return the tokens of the code around, heads left out: the best snippet behind the others, then below and before."""
+        """Return the tokens of the code around: the best snippet behind the others, what is below, what is before."""
         streams = [*reversed(self.snippets), self.below, self.before]
         return [each.ids[HEAD:] for each in streams]
 

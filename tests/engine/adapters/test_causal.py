@@ -217,6 +217,25 @@ def test_any_context_is_filled(before: str, after: str) -> None:
     assert len(last.pieces) <= MODEL.canvas
 
 
+@pytest.mark.parametrize(
+    "limits", [Limits(confidence=0.99, milliseconds=1e6), Limits(passes=1, milliseconds=1e6)]
+)
+def test_what_is_improbable_or_costs_too_much_is_left_unfinished(limits: Limits) -> None:
+    engine = Engine(MODEL, tokenizer(), "tiny", CPU)
+    *drafts, last = engine.infill("a.py", Hole("x = f(", ")\n", "python"), limits)
+    assert not drafts
+    assert last.pieces[0].text is not None
+    assert last.pieces[-1].text is None
+
+
+def test_a_canvas_of_a_given_length_is_filled_without_an_end() -> None:
+    engine = Engine(MODEL, tokenizer(), "tiny", CPU)
+    limits = Limits(tokens=9, exact=True, milliseconds=1e6)
+    *_, last = engine.infill("a.py", Hole("x = f(", ")\n", "python"), limits)
+    assert len(last.pieces) == 9
+    assert all(piece.text is not None for piece in last.pieces)
+
+
 def test_special_tokens_are_never_written_but_the_end_deletes() -> None:
     assert MODEL.tokens.delete == 0
     assert set(range(1, 17)) <= set(MODEL.tokens.forbidden)
