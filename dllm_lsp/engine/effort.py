@@ -12,8 +12,8 @@ class Effort(NamedTuple):
     """What is spent on a hole.
 
     At most `passes` of the network, and at most `batch` canvases at a time. `policy` says how boldly tokens are
-    accepted. For a model that cannot say where the text ends, `candidates` of different lengths are written, and the
-    best one is taken.
+    accepted; a model that writes from left to right asks none. For a model that cannot say where the text ends,
+    `candidates` of different lengths are written, and the best one is taken.
     """
 
     passes: int

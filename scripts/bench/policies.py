@@ -129,7 +129,8 @@ def difficulty_table(trials: Sequence[Trial]) -> str:
         for low, high in ((1, 2), (3, 5), (6, 9), (10, 15), (16, 64))
     }
     measured = [t for t in trials if t.entropy]
-    cuts = np.quantile([t.entropy for t in measured], [0.25, 0.5, 0.75]) if measured else []
+    entropies = [t.entropy for t in measured] or [0.0]
+    cuts = np.quantile(entropies, [0.25, 0.5, 0.75])
     for number, name in enumerate(("lowest", "second", "third", "highest")):
         groups[f"{name} quarter of entropies"] = [
             t for t in measured if np.searchsorted(cuts, t.entropy) == number

@@ -81,7 +81,7 @@ def test_whatever_is_guessed_a_text_is_that_of_one_token_a_pass(before: str, dat
     """Against canvases that are read whole, of what is written and one mask."""
     hole = Hole(before, ")\n", "python")
     context, stem = context_of(MODEL, hole), Stem(MODEL.read(hole).stem, tokenizer())
-    true, probabilities = [], []
+    true, probabilities = list[int](), list[float]()
     while len(true) < MODEL.canvas:
         row = without_forbidden(logits(MODEL, context, [*true, MASK])[-1], MODEL.tokens)
         stem.spell(true, row, is_last=len(true) + 1 == MODEL.canvas)
