@@ -1,11 +1,23 @@
-"""One tree of options, the same from the command line and from editors; and how layers of it are merged."""
+"""One tree of options, the same from the command line and from editors; and how what these say is read.
+
+What they say is read in one way everywhere: a setting is named by its path, "suggest.confidence", written with dots, as
+nested objects, or half and half, and below the section "dllm-lsp" or not.
+"""
 
 from __future__ import annotations
 
-from typing import Annotated, Literal, TypeVar
+import json
+from collections.abc import Mapping
+from typing import Annotated, Literal, NamedTuple, TypeVar
 
 import msgspec
 from msgspec import Meta, Struct
+
+SECTION = "dllm-lsp"
+"""The key under which editors keep the tree."""
+
+Values = Mapping[str, object]
+"""What was said of settings: decoded JSON by path."""
 
 _Tree = TypeVar("_Tree", bound=Struct)
 
@@ -26,9 +38,11 @@ class EngineSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
         str, Meta(min_length=1, description='"auto", "cpu", or a device that PyTorch knows, such as "cuda"')
     ] = "auto"
     precision: Annotated[Precision, Meta(description='"auto", "fp32", "bf16", "int8" or "fp8"')] = "auto"
-    threads: Annotated[int, Meta(ge=0, description="a whole number from 0")] = 0
-    linger: Annotated[float, Meta(ge=1, description="a number of seconds from 1")] = 60.0
-    silence: Annotated[float, Meta(gt=0, description="a number of seconds above 0")] = 30.0
+    threads: Annotated[int, Meta(ge=0, le=1024, description="a whole number from 0 to 1024")] = 0
+    linger: Annotated[float, Meta(ge=1, le=1e6, description="a number of seconds from 1 to 1000000")] = 60.0
+    silence: Annotated[float, Meta(ge=0.1, le=1e6, description="a number of seconds from 0.1 to 1000000")] = (
+        30.0
+    )
 
 
 class SuggestSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, rename="camel"):
@@ -41,7 +55,9 @@ class SuggestSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
 
     enabled: Annotated[bool, Meta(description="true or false")] = True
     confidence: Annotated[float, Meta(ge=0, le=1, description="a number from 0 to 1")] = 0.3
-    milliseconds: Annotated[float, Meta(ge=0, description="a number of milliseconds from 0")] = 0.0
+    milliseconds: Annotated[
+        float, Meta(ge=0, le=1e6, description="a number of milliseconds from 0 to 1000000")
+    ] = 0.0
     effort: Annotated[Effort, Meta(description='"instant", "low", "medium" or "high"')] = "medium"
     snippets: Annotated[bool, Meta(description="true or false")] = True
     extent: Annotated[Extent, Meta(description='"line", "block" or "all"')] = "line"
@@ -63,38 +79,111 @@ class Settings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, re
     suggest: SuggestSettings = SuggestSettings()
 
 
-def merged(base: _Tree, tree: object, path: str = "") -> tuple[_Tree, list[str]]:
-    """Return `base` with what is valid in `tree`, which is decoded JSON, and a message for each bad setting.
+class Problem(NamedTuple):
+    """A setting that is not understood: its path, why, for the user to read, and what counts instead, if anything."""
 
-    A null sets nothing. `path` is where in the settings `tree` lies: "" or "suggest.".
+    key: str
+    reason: str
+    used: str = ""
+
+    def __str__(self) -> str:
+        return f"{self.reason}; using {self.used}." if self.used else f"{self.reason}."
+
+
+def flat(tree: object, *, mixed: bool = False) -> dict[str, object]:
+    """Return what a tree of decoded JSON says, by path; a tree that is no object stands at the path "".
+
+    In a `mixed` one, names outside of our section that are none of ours belong to others and are left out.
     """
-    fields = {field.encode_name: field for field in msgspec.structs.fields(base)}
-    if not isinstance(tree, dict):
-        where = f'setting "{path.removesuffix(".")}"' if path else "tree of settings"
-        return base, [f"The {where} is {_shown(tree)}, but must be an object with {', '.join(fields)}."]
-    valid: dict[str, object] = {}
-    problems: list[str] = []
-    for key, value in tree.items():
-        field = fields.get(key)
-        if field is None:
-            problems.append(f'The setting "{path}{key}" is unknown; there are {", ".join(fields)}.')
+    values: dict[str, object] = {}
+    left = [("", tree)]
+    while left:
+        path, value = left.pop()
+        if isinstance(value, dict):
+            left += [(f"{path}.{key}" if path else key, each) for key, each in reversed(value.items())]
             continue
+        name, _, rest = path.partition(".")
+        if name == SECTION:
+            values[rest] = value
+        elif not mixed or name in _fields(Settings()):
+            values[path] = value
+    return values
+
+
+def overlaid(below: Values, above: Values) -> dict[str, object]:
+    """Return both; `above` counts where both say something, and a null of it takes back what `below` says."""
+    kept = {
+        path: value
+        for path, value in below.items()
+        if not any(path == each or path.startswith(f"{each}.") for each in above)
+    }
+    return kept | {path: value for path, value in above.items() if value is not None}
+
+
+def merged(base: Settings, tree: object) -> tuple[Settings, list[Problem]]:
+    """Return `base` with what is valid in `tree`, decoded JSON or `Values`, and what is not. A null sets nothing."""
+    settings, problems = base, []
+    for path, value in flat(tree).items():
         if value is None:
             continue
-        current = getattr(base, field.name)
-        if isinstance(current, Struct):
-            valid[field.name], found = merged(current, value, f"{path}{key}.")
-            problems += found
-            continue
         try:
-            valid[field.name] = msgspec.convert(value, field.type)
-        except msgspec.ValidationError:
-            allowed = f"must be {field.type.__metadata__[0].description}; using {_shown(current)}"
-            problems.append(f'The setting "{path}{key}" is {_shown(value)}, but {allowed}.')
-    return msgspec.structs.replace(base, **valid), problems
+            settings = _with(settings, path, path, value)
+        except _RefusedError as error:
+            problems.append(error.problem)
+    return settings, problems
+
+
+class _RefusedError(Exception):
+    def __init__(self, path: str, reason: str, used: str = "") -> None:
+        self.problem = Problem(path, reason, used)
+
+
+def _with(tree: _Tree, left: str, path: str, value: object) -> _Tree:
+    """Return the tree with a value at the end of a path, of which `left` is still to be walked.
+
+    Raises _RefusedError.
+    """
+    fields = _fields(tree)
+    what = f'setting "{_text(path)}"' if path else "tree of settings"
+    is_unknown = f"The {what}, here {_shown(value)}, is unknown"
+    if not left:
+        names = ", ".join(fields)
+        raise _RefusedError(path, f"The {what} is {_shown(value)}, but must be an object with {names}")
+    name, _, rest = left.partition(".")
+    field = fields.get(name)
+    if field is None:
+        raise _RefusedError(path, f"{is_unknown}; there are {', '.join(fields)}")
+    current = getattr(tree, field.name)
+    if isinstance(current, Struct):
+        return msgspec.structs.replace(tree, **{field.name: _with(current, rest, path, value)})
+    allowed = field.type.__metadata__[0].description
+    if rest:
+        whole = path.removesuffix(f".{rest}")
+        raise _RefusedError(path, f'{is_unknown}; "{whole}" must be {allowed}')
+    try:
+        return msgspec.structs.replace(tree, **{field.name: _converted(value, field.type)})
+    except (msgspec.ValidationError, ValueError) as error:
+        reason = f"The {what} is {_shown(value)}, but must be {allowed}"
+        raise _RefusedError(path, reason, _shown(current)) from error
+
+
+def _converted(value: object, type: object) -> object:
+    """Return the value as the tree holds it; raise ValidationError or ValueError."""
+    if isinstance(value, str):
+        value.encode()  # half of a surrogate pair is no text
+    return msgspec.convert(value, type)
+
+
+def _fields(tree: Struct) -> dict[str, msgspec.structs.FieldInfo]:
+    return {field.encode_name: field for field in msgspec.structs.fields(tree)}
 
 
 def _shown(value: object) -> str:
     """Return the value as the user wrote it, not too long."""
-    text = msgspec.json.encode(value).decode()
+    text = _text(json.dumps(value, ensure_ascii=False))
     return text if len(text) <= 60 else text[:57] + "..."
+
+
+def _text(text: str) -> str:
+    r"""Return what can be sent: half of a surrogate pair as "\ud83d"."""
+    return text.encode(errors="backslashreplace").decode()

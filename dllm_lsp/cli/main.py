@@ -6,6 +6,7 @@ What a command needs is imported when it runs, so that the server starts in a mo
 from __future__ import annotations
 
 import argparse
+import json
 import sys
 from collections.abc import Callable, Sequence
 
@@ -151,7 +152,7 @@ def _common(name: str) -> argparse.ArgumentParser:
 
 
 def _model_setting(folder: str) -> str:
-    return f"model={msgspec.json.encode(folder).decode()}"
+    return f"model={json.dumps(folder)}"
 
 
 def _address(text: str) -> tuple[str, int]:
@@ -168,17 +169,15 @@ def _settings(parser: argparse.ArgumentParser, options: argparse.Namespace) -> S
         key, equals, value = pair.partition("=")
         if not equals:
             parser.error(f"{pair!r} is not KEY=VALUE, as in suggest.confidence=0.5")
-        settings, problems = merged(settings, _tree(key.split("."), value))
+        settings, problems = merged(settings, {key: _value(value)})
         if problems:
-            parser.error(problems[0])
+            parser.error(f"{problems[0].reason}.")
     return settings
 
 
-def _tree(path: Sequence[str], value: str) -> object:
-    """Return the tree of settings with this one value, read as JSON if it is any, else as text."""
-    if not path:
-        try:
-            return msgspec.json.decode(value)
-        except msgspec.DecodeError:
-            return value
-    return {path[0]: _tree(path[1:], value)}
+def _value(text: str) -> object:
+    """Return what a text is as JSON, if it is any, else the text."""
+    try:
+        return msgspec.json.decode(text)
+    except msgspec.DecodeError:
+        return text

@@ -10,7 +10,7 @@ from lsprotocol import types
 
 from dllm_lsp.server.completion import Answer
 from dllm_lsp.server.converter import InlineCompletionParams
-from dllm_lsp.server.session import NAME, Session
+from dllm_lsp.server.session import Session
 from dllm_lsp.settings import Settings
 
 SETTINGS_GRACE = 0.1  # seconds in which a client sends its settings behind `initialized`
@@ -36,7 +36,7 @@ def initialize(ls: Session, params: types.InitializeParams) -> None:
     if window is not None and window.work_done_progress:
         ls.show_progress()
     ls.open_folders(params.workspace_folders or ())
-    ls.take_settings(params.initialization_options)
+    ls.report(ls.configuration.begin(params.initialization_options))
 
 
 async def initialized(ls: Session, _: types.InitializedParams) -> None:
@@ -46,9 +46,8 @@ async def initialized(ls: Session, _: types.InitializedParams) -> None:
 
 
 async def did_change_configuration(ls: Session, params: types.DidChangeConfigurationParams) -> None:
-    """Take the client's settings."""
-    if isinstance(params.settings, dict):
-        ls.take_settings(params.settings.get(NAME))
+    """Take what the client says of its settings."""
+    ls.report(ls.configuration.change(params.settings))
     await ls.follow_settings()
 
 

@@ -17,18 +17,19 @@ from dllm_lsp.project.files import path_of
 from dllm_lsp.project.opened import Opened
 from dllm_lsp.server.backend import Backend
 from dllm_lsp.server.completion import InlineCompletion
+from dllm_lsp.server.configuration import Configuration
 from dllm_lsp.server.converter import converter
 from dllm_lsp.server.frames import MessageReader, MessageWriter
 from dllm_lsp.server.internals import OpenServer
 from dllm_lsp.server.progress import LoadingProgress
 from dllm_lsp.server.protocol import Protocol
-from dllm_lsp.settings import Settings, merged
+from dllm_lsp.settings import Problem, Settings
 from dllm_lsp.wire.messages import Status
 
 if TYPE_CHECKING:
     from dllm_lsp.client.tuned import Choice
 
-NAME = "dllm-lsp"  # of the server, and of its section in a client's settings
+NAME = "dllm-lsp"
 
 _log = logging.getLogger(__name__)
 
@@ -43,7 +44,7 @@ class Session(OpenServer):
         self.backend = Backend(self._take_status, self._warn, self._opened)
         self.completion = InlineCompletion(self.backend)
         self._progress: LoadingProgress | None = None
-        self._base = self._settings = settings
+        self.configuration = Configuration(settings)
         self._folder: Path | None = None
         self._started = False
         self._reading: asyncio.Task[None] | None = None
@@ -83,13 +84,10 @@ class Session(OpenServer):
         """Serve the code in these folders of this machine, with the model of the first."""
         self._folder = path_of(folders[0].uri) if folders else None
 
-    def take_settings(self, tree: object) -> None:
-        """Use the client's settings, which replace those that it gave before; None leaves them."""
-        if tree is None:
-            return
-        self._settings, problems = merged(self._base, tree)
+    def report(self, problems: Sequence[Problem]) -> None:
+        """Tell the user what is wrong with the settings."""
         for problem in problems:
-            self._warn(problem)
+            self._warn(str(problem))
 
     async def start(self) -> None:
         """Start the engine that the settings ask for."""
@@ -103,9 +101,9 @@ class Session(OpenServer):
 
     async def _use_settings(self) -> None:
         """Serve by the settings, with the model that was fine-tuned on what is open if there is one."""
-        settings = self._settings
+        settings = self.configuration.settings
         choice = await self._choose(settings)
-        if self._settings is not settings or not self._started:  # it took long, and is no longer wanted
+        if self.configuration.settings is not settings or not self._started:  # it took long; no longer wanted
             return
         if choice.is_stale:
             self._warn(choice.note)

@@ -39,8 +39,11 @@ def test_without_arguments_there_is_help_and_a_usage_error(run: Run) -> None:
         (["--tcp", "localhost"], "[HOST:]PORT"),
         (["--tcp", "65536"], "[HOST:]PORT"),
         (["--set", "suggest.confidence", "doctor"], "KEY=VALUE"),
-        (["--set", "suggest.confidence=2", "doctor"], 'The setting "suggest.confidence" is 2'),
-        (["--set", "suggest.mood=1", "doctor"], 'The setting "suggest.mood" is unknown'),
+        (
+            ["--set", "suggest.confidence=7", "doctor"],
+            '"suggest.confidence" is 7, but must be a number from 0 to 1.\n',
+        ),
+        (["--set", "suggest.mood=1", "doctor"], 'The setting "suggest.mood", here 1, is unknown'),
         (["doctor", "--set", "engine=1"], 'The setting "engine" is 1'),
         (["complete", "--json", "--trace", "a.py:1:1"], "not allowed with"),
         (["complete"], "FILE:LINE:COLUMN"),

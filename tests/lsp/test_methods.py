@@ -62,9 +62,16 @@ async def test_execute_command(start_editor: StartEditor) -> None:
         await editor.execute("dllm.nothing")
 
 
-async def test_did_change_configuration(start_editor: StartEditor) -> None:
+@pytest.mark.parametrize(
+    "settings",
+    [
+        {"dllm-lsp": {"suggest": {"confidence": "high"}}},
+        {"suggest": {"confidence": "high"}},
+        {"suggest.confidence": "high"},
+    ],
+)
+async def test_did_change_configuration(start_editor: StartEditor, settings: dict[str, Any]) -> None:
     editor = await start_editor()
-    settings: dict[str, Any] = {"dllm-lsp": {"suggest": {"confidence": "high"}}}
     params = types.DidChangeConfigurationParams(settings)
     editor.client.workspace_did_change_configuration(params)
     message = await until_message(editor)

@@ -123,9 +123,49 @@ async def test_other_settings_keep_the_engine(client: Client, engines: list[Fake
     client.open("value = ")
     client.notify(SETTINGS, {"settings": {"dllm-lsp": {"suggest": {"enabled": False}}}})
     assert await client.complete(0, 8) == []
-    client.notify(SETTINGS, {"settings": {"dllm-lsp": {}}})
+    client.notify(SETTINGS, {"settings": {"suggest.enabled": True}})
     assert await client.complete(0, 8) == ("compute(1)", (0, 8, 0, 8))
     assert len(engines) == 1
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"dllm-lsp": {"suggest": {"enabled": False}}},
+        {"suggest": {"enabled": False}},
+        {"suggest.enabled": False},
+        {"dllm-lsp.suggest.enabled": False, "python": {"model": 3}},
+    ],
+)
+async def test_a_change_of_a_part_leaves_the_rest(
+    client: Client, engines: list[FakeEngine], change: Any
+) -> None:
+    await client.begin(options={"dllm-lsp": {"model": "/models/mine"}})
+    client.open("value = ")
+    client.notify(SETTINGS, {"settings": change})
+    assert await client.complete(0, 8) == []
+    client.notify(SETTINGS, {"settings": {"suggest": None}})
+    assert await client.complete(0, 8) == ("compute(1)", (0, 8, 0, 8))
+    assert [engine.settings.model for engine in engines] == ["/models/mine"]
+    assert client.warnings == []
+
+
+async def test_what_copilots_clients_say_of_themselves_is_no_setting(client: Client) -> None:
+    info = {"name": "Vim", "version": "9"}
+    await client.begin(options={"editorInfo": info, "editorPluginInfo": info, "model": "/models/mine"})
+    assert client.warnings == []
+
+
+async def test_what_is_not_understood_is_named_once(client: Client, engines: list[FakeEngine]) -> None:
+    await client.begin(options={"suggest": {"effort": "\ud83d"}})
+    client.notify(SETTINGS, {"settings": {"suggest": {"confidence": 7}}})
+    client.notify(SETTINGS, {"settings": {"suggest": {"snippets": False}}})
+    client.open("value = ")
+    assert await client.complete(0, 8) is not None
+    assert [warning.split(",")[0] for warning in client.warnings] == [
+        'The setting "suggest.effort" is "\\ud83d"',
+        'The setting "suggest.confidence" is 7',
+    ]
 
 
 @pytest.mark.parametrize("settings", [None, {}, {"other": {"model": 3}}, {"dllm-lsp": None}, [1]])
@@ -143,7 +183,7 @@ async def test_settings_of_others_change_nothing(
 async def test_a_bad_setting_is_shown_and_the_rest_used(client: Client, engines: list[FakeEngine]) -> None:
     await client.begin(options={"engine": {"threads": -1, "linger": 5}})
     assert client.warnings == [
-        'The setting "engine.threads" is -1, but must be a whole number from 0; using 0.'
+        'The setting "engine.threads" is -1, but must be a whole number from 0 to 1024; using 0.'
     ]
     assert engines[0].settings.engine.linger == 5
 

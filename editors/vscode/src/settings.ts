@@ -11,8 +11,8 @@ export const SERVER_PATH = 'server.path';
 type Tree = { [key: string]: unknown };
 
 /**
- * Returns the tree of server settings that the user has set, without those left at their defaults: a default sent by
- * the editor would overrule what the server reads from the user's other settings.
+ * Returns the tree of server settings that the user has set, with null for those left at their defaults, which takes
+ * back what was sent before: a default sent by the editor would overrule what the server was started with.
  */
 export function serverSettings(context: ExtensionContext): Tree {
   const declared: object = context.extension.packageJSON.contributes.configuration.properties;
@@ -21,8 +21,8 @@ export function serverSettings(context: ExtensionContext): Tree {
   for (const name of Object.keys(declared)) {
     const key = name.slice(SECTION.length + 1);
     const value = configuration.get(key);
-    if (key !== SERVER_PATH && value !== configuration.inspect(key)?.defaultValue) {
-      plant(tree, key.split('.'), value);
+    if (key !== SERVER_PATH) {
+      plant(tree, key.split('.'), value !== configuration.inspect(key)?.defaultValue ? value : null);
     }
   }
   return tree;
