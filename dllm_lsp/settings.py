@@ -50,7 +50,8 @@ class SuggestSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
     the model needs.
 
     `effort` says how much work a suggestion is worth within that time; with `snippets` the model may see related code
-    of other files. `extent` says how far a suggestion reaches.
+    of other files. `extent` says how far a suggestion reaches. Files that `exclude` names are left alone, and without
+    `ignored` those that git ignores.
     """
 
     enabled: Annotated[bool, Meta(description="true or false")] = True
@@ -61,6 +62,8 @@ class SuggestSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
     effort: Annotated[Effort, Meta(description='"instant", "low", "medium" or "high"')] = "medium"
     snippets: Annotated[bool, Meta(description="true or false")] = True
     extent: Annotated[Extent, Meta(description='"line", "block" or "all"')] = "line"
+    exclude: Annotated[tuple[str, ...], Meta(description="a list of patterns, as in .gitignore files")] = ()
+    ignored: Annotated[bool, Meta(description="true or false")] = True
 
 
 class Settings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, rename="camel"):

@@ -10,7 +10,6 @@ from collections.abc import Callable
 from msgspec import structs
 
 from dllm_lsp.assist.engine import Engine, OnDraft
-from dllm_lsp.context.admission import refusal
 from dllm_lsp.context.window import hole_at, vicinity
 from dllm_lsp.infill.hole import Hole
 from dllm_lsp.infill.limits import Limits
@@ -43,8 +42,6 @@ class Autocomplete:
 
         `on_draft` hears every denoising step; none happens when the suggestion is still known.
         """
-        if not self._settings.enabled or refusal(snapshot) is not None:
-            return None
         near = vicinity(snapshot)
         if (known := self._cache.get(snapshot.uri, near)) is not None:
             return known.suggestion

@@ -11,14 +11,16 @@ from msgspec import json
 
 from dllm_lsp.assist.autocomplete import Autocomplete
 from dllm_lsp.assist.engines import engine_for
+from dllm_lsp.assist.permission import Permission
 from dllm_lsp.cli.errors import CommandError
 from dllm_lsp.cli.location import Location
 from dllm_lsp.client.tuned import choose
-from dllm_lsp.context.admission import refusal
 from dllm_lsp.fingerprints import fingerprint
 from dllm_lsp.infill.pieces import Draft
+from dllm_lsp.project.background import at_once
+from dllm_lsp.project.exclusions import Exclusions
 from dllm_lsp.project.files import path_of
-from dllm_lsp.project.neighborhoods import Neighborhoods, at_once
+from dllm_lsp.project.neighborhoods import Neighborhoods
 from dllm_lsp.project.opened import Opened
 from dllm_lsp.settings import Settings
 from dllm_lsp.suggest.suggestion import Suggestion
@@ -35,7 +37,7 @@ def complete(location: Location, settings: Settings, *, as_json: bool, trace: bo
     snapshot = location.snapshot()
     drafts: list[Draft] = []
     suggestion = None
-    if (reason := refusal(snapshot)) is None:
+    if (reason := asyncio.run(_refusal(snapshot, settings))) is None:
         choice = choose(settings, location.file.parent, fingerprint)
         suggestion = asyncio.run(ask(snapshot, choice.settings, drafts.append))
     if trace and drafts:
@@ -51,6 +53,12 @@ def complete(location: Location, settings: Settings, *, as_json: bool, trace: bo
     return 0
 
 
+async def _refusal(snapshot: Snapshot, settings: Settings) -> str | None:
+    """Return why an editor would be shown nothing in this document."""
+    exclusions = Exclusions(lambda: _opened(snapshot, settings), at_once, ignored=settings.suggest.ignored)
+    return await Permission(settings.suggest, exclusions.look).refusal(snapshot)
+
+
 async def ask(
     snapshot: Snapshot, settings: Settings, on_draft: Callable[[Draft], None] | None = None
 ) -> Suggestion | None:
@@ -63,7 +71,7 @@ async def ask(
         if status.state != "ready":
             detail = status.detail or f"it was not ready within {READY_SECONDS:.0f} s"
             raise CommandError(f"the engine cannot be used: {detail}")
-        neighborhoods = Neighborhoods(lambda: _opened(snapshot), at_once)
+        neighborhoods = Neighborhoods(lambda: _opened(snapshot, settings), at_once)
         autocomplete = Autocomplete(engine, settings.suggest, neighborhoods.related)
         suggestion = await autocomplete.suggest(snapshot, on_draft)
     finally:
@@ -73,11 +81,11 @@ async def ask(
     return suggestion
 
 
-def _opened(snapshot: Snapshot) -> Opened:
+def _opened(snapshot: Snapshot, settings: Settings) -> Opened:
     """Return what an editor would have open that was started here: this folder, if the document lies in it."""
     here, file = Path.cwd().resolve(), path_of(snapshot.uri)
     is_here = file is not None and file.resolve().is_relative_to(here)
-    return Opened([here.as_uri()] if is_here else [], {})
+    return Opened([here.as_uri()] if is_here else [], {}, settings.suggest.exclude)
 
 
 def _figures(suggestion: Suggestion | None) -> dict[str, object]:

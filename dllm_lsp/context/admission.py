@@ -1,81 +1,59 @@
-"""Which documents may be completed at all. Knows names and a glance at the text, no ignore files."""
+"""Which documents may be completed at all. Knows names and a glance at the text, no files on disk."""
 
 from __future__ import annotations
 
 import re
-from fnmatch import fnmatchcase
 from urllib.parse import unquote
 
-from dllm_lsp.languages.lookup import written_in
+from dllm_lsp.context.secrets import LANGUAGES, is_secret, listed
 from dllm_lsp.text.snapshot import Snapshot
 
 # Schemes under which editors show what nobody types into: revisions, diffs, logs.
 _READ_ONLY_SCHEMES = frozenset({"git", "gitlens", "fugitive", "diffview", "output", "debug"})
 
-_SECRET_NAMES = (
-    ".env",
-    ".env.*",
-    "*.env",
-    ".envrc",
-    "*.pem",
-    "*.key",
-    "*.p12",
-    "*.pfx",
-    "*.jks",
-    "*.keystore",
-    "*.kdbx",
-    "*.ppk",
-    "*.asc",
-    "*.gpg",
-    "*.ovpn",
-    "*.tfvars",
-    "*.tfstate",
-    "id_rsa*",
-    "id_dsa*",
-    "id_ecdsa*",
-    "id_ed25519*",
-    ".netrc",
-    "_netrc",
-    ".pgpass",
-    ".pypirc",
-    ".npmrc",
-    ".htpasswd",
-    ".git-credentials",
-    ".dockercfg",
-    "kubeconfig",
-    "credentials",
-    "credentials.*",
-    "secrets",
-    "secrets.*",
-    "secret.*",
-    "*service-account*.json",
-    "*service_account*.json",
-)
-_SECRET_FOLDERS = frozenset({".ssh", ".gnupg", ".aws", ".azure", ".kube"})
 _GLANCE_LINES = 64
-_QUERY_OR_FRAGMENT = re.compile(r"[?#].*")
+_QUERY_OR_FRAGMENT = re.compile(r"[?#].*", re.DOTALL)
 
 
 def refusal(snapshot: Snapshot) -> str | None:
     """Return why this document must not be completed, in words for the user, or None if it may be."""
-    scheme, colon, path = snapshot.uri.partition(":")
-    if colon and scheme.casefold() in _READ_ONLY_SCHEMES:
-        return f"{scheme}: documents are read-only views"
-    path = _QUERY_OR_FRAGMENT.sub("", path if colon else snapshot.uri)
-    *folders, name = unquote(path).replace("\\", "/").casefold().split("/")
-    if _is_secret(name, folders):
-        return f"{name} looks like a file that holds secrets"
-    if _is_binary(snapshot):
-        return f"{name} looks like a binary file (it contains NUL characters)"
+    return refusal_of_content(snapshot) or refusal_of_name(path_in(snapshot.uri))
+
+
+def refusal_of_name(path: str, patterns: tuple[str, ...] = ()) -> str | None:
+    """Return why a document of this name must not be completed, or None if it may be.
+
+    What a user's `patterns` say of it counts before what it looks like.
+    """
+    is_listed = listed(path, patterns)
+    if is_listed:
+        return f"{name_in(path)} is excluded by the setting suggest.exclude"
+    if is_listed is None and is_secret(path):
+        return f"{name_in(path)} looks like a file that holds secrets"
     return None
 
 
-def _is_secret(name: str, folders: list[str]) -> bool:
-    if not _SECRET_FOLDERS.isdisjoint(folders):
-        return True
-    if not written_in(name).holds_secrets:
-        return False  # `credentials.py` is code that handles secrets, `credentials.json` holds them
-    return any(fnmatchcase(name, pattern) for pattern in _SECRET_NAMES)
+def refusal_of_content(snapshot: Snapshot) -> str | None:
+    """Return why a document must not be completed whatever its name is, or None if it may be."""
+    scheme, colon, _ = snapshot.uri.partition(":")
+    if colon and scheme.casefold() in _READ_ONLY_SCHEMES:
+        return f"{scheme}: documents are read-only views"
+    if snapshot.language.casefold() in LANGUAGES:
+        return f"{snapshot.language} is a language of files that hold secrets"
+    if _is_binary(snapshot):
+        return f"{name_in(path_in(snapshot.uri))} looks like a binary file (it contains NUL characters)"
+    return None
+
+
+def path_in(uri: str) -> str:
+    """Return the path that a URI of any scheme shows, with slashes."""
+    _, colon, path = uri.partition(":")
+    return unquote(_QUERY_OR_FRAGMENT.sub("", path if colon else uri)).replace("\\", "/")
+
+
+def name_in(path: str) -> str:
+    """Return the last name of a path."""
+    return path.rpartition("/")[2]
 
 
 def _is_binary(snapshot: Snapshot) -> bool:

@@ -1,21 +1,27 @@
-"""What the .gitignore files of a folder leave of it, for where git itself cannot be asked."""
+"""What files in the format of .gitignore files exclude: our own, and git's where git itself cannot be asked."""
 
 from __future__ import annotations
 
 import os
 from collections.abc import Iterator
 from pathlib import Path, PurePosixPath
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
+
+from dllm_lsp.context.secrets import spec_of
 
 if TYPE_CHECKING:
     from pathspec import GitIgnoreSpec
 
 
-class IgnoreFiles:
-    """The .gitignore files below a root, each read once. Raises OSError where one cannot be read."""
+OWN = ".dllmignore"
+"""The name of those that exclude files for dllm-lsp alone."""
 
-    def __init__(self, root: Path) -> None:
-        self._root = root
+
+class IgnoreFiles:
+    """The ignore files of a name below a root, each read once. Raises OSError where one cannot be read."""
+
+    def __init__(self, root: Path, name: str = ".gitignore") -> None:
+        self._root, self._name = root, name
         self._specs: dict[Path, GitIgnoreSpec] = {}
 
     def walk(self, folder: str = "") -> Iterator[str]:
@@ -34,30 +40,45 @@ class IgnoreFiles:
         *folders, _ = PurePosixPath(path).parents
         return all(self._keeps(folder.as_posix(), True) for folder in folders) and self._keeps(path, False)
 
+    def excluder(self, path: str) -> Path | None:
+        """Return the ignore file that excludes a file, or a folder in which it lies; None where none does."""
+        *folders, _ = PurePosixPath(path).parents
+        for each in (*reversed(folders), PurePosixPath(path)):
+            found = self._last_word(self._root / each, is_folder=each in folders)
+            if found is not None and found.excludes:
+                return found.file
+        return None
+
     def _keeps(self, path: str, is_folder: bool) -> bool:
         """Whether a kept folder's file or folder is kept: no hidden folder, virtual environment or node_modules is."""
-        if self._is_ignored(self._root / path, is_folder):
+        found = self._last_word(self._root / path, is_folder)
+        if found is not None and found.excludes:
             return False
         name = PurePosixPath(path).name
         is_foreign = name.startswith(".") or name == "node_modules"
         return not is_folder or not (is_foreign or (self._root / path / "pyvenv.cfg").exists())
 
-    def _is_ignored(self, path: Path, is_folder: bool) -> bool:
-        """Whether the innermost .gitignore that says anything of the path excludes it."""
+    def _last_word(self, path: Path, is_folder: bool) -> _Word | None:
+        """Return what the innermost ignore file that says anything of the path says of it."""
         for folder in path.parents:
             name = path.relative_to(folder).as_posix() + "/" * is_folder
             verdict = self._spec(folder).check_file(name).include
             if verdict is not None:
-                return verdict
+                return _Word(folder / self._name, verdict)
             if folder == self._root:
                 break
-        return False
+        return None
 
     def _spec(self, folder: Path) -> GitIgnoreSpec:
         if folder not in self._specs:
-            from pathspec import GitIgnoreSpec  # noqa: PLC0415
-
-            file = folder / ".gitignore"
+            file = folder / self._name
             text = file.read_text(encoding="utf-8", errors="replace") if file.is_file() else ""
-            self._specs[folder] = GitIgnoreSpec.from_lines(text.splitlines())
+            self._specs[folder] = spec_of(text.splitlines())
         return self._specs[folder]
+
+
+class _Word(NamedTuple):
+    """What an ignore file says."""
+
+    file: Path
+    excludes: bool

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator
 from itertools import islice
 from pathlib import Path, PurePosixPath
 from typing import NamedTuple
@@ -39,7 +39,7 @@ def look_around(snapshot: Snapshot, hole: Hole, count: int, opened: Opened) -> N
     """Read the document's neighbors, and rank their snippets once, since the first time takes the longest."""
     try:
         root, path = _place(snapshot.uri, opened.folders)
-        files = dict(_read(root, path, _joined(snapshot.lines), opened.documents))
+        files = dict(_read(root, path, _joined(snapshot.lines), opened))
     except (OSError, ValueError):
         return Neighborhood("", None)
     passages = Passages(files)
@@ -62,17 +62,19 @@ def _resolved(uris: Iterable[str]) -> list[Path]:
     return [Path(os.path.realpath(path)) for path in map(path_of, uris) if path is not None]
 
 
-def _read(
-    root: Path, path: str, text: str, documents: Mapping[str, Sequence[str]]
-) -> Iterator[tuple[str, str]]:
+def _read(root: Path, path: str, text: str, opened: Opened) -> Iterator[tuple[str, str]]:
     """Yield the document and its neighbors by path, the likeliest first, as they are in the editor or else on disk."""
     yield path, text
-    lines = {str(file): documents[uri] for uri in documents for file in _resolved([uri])}
+    lines = {str(file): text for uri, text in opened.documents.items() for file in _resolved([uri])}
     left = _LARGEST_NEIGHBORHOOD - len(text)
     for each in _neighbors(root, path, text):
         here = lines.get(str(root / each))
-        found = read_text(root, each) if here is None else _joined(here)
-        if found is not None and len(found) <= min(left, LARGEST_FILE) and may_be_read(each, found):
+        found = read_text(root, each, opened.exclude) if here is None else _joined(here)
+        if (
+            found is not None
+            and len(found) <= min(left, LARGEST_FILE)
+            and may_be_read(root, each, found, opened.exclude)
+        ):
             left -= len(found)
             yield each, found
 

@@ -5,13 +5,11 @@ Nothing waits for a look: what has not been read yet is not there.
 
 from __future__ import annotations
 
-import threading
 import time
 from collections import OrderedDict
 from collections.abc import Callable
 from concurrent.futures import Future
 from functools import partial
-from typing import TypeVar
 
 from dllm_lsp.infill.hole import Hole
 from dllm_lsp.project.files import LARGEST_FILE, path_of
@@ -22,7 +20,6 @@ from dllm_lsp.text.snapshot import Snapshot
 FRESH_SECONDS = 30.0
 KEPT = 4  # documents
 
-_Result = TypeVar("_Result")
 Work = Callable[[], Neighborhood]
 
 
@@ -81,26 +78,3 @@ class Neighborhoods:
         while len(self._found) > KEPT:
             oldest, _ = self._found.popitem(last=False)
             self._begun.pop(oldest, None)
-
-
-def in_background(work: Callable[[], _Result]) -> Future[_Result]:
-    """Do the work in a thread of its own, which does not keep the process from ending."""
-    future: Future[_Result] = Future()
-    threading.Thread(target=_settle, args=(future, work), daemon=True).start()
-    return future
-
-
-def at_once(work: Work) -> Future[Neighborhood]:
-    """Do the work before anything else."""
-    future: Future[Neighborhood] = Future()
-    _settle(future, work)
-    return future
-
-
-def _settle(future: Future[_Result], work: Callable[[], _Result]) -> None:
-    if not future.set_running_or_notify_cancel():
-        return
-    try:
-        future.set_result(work())
-    except Exception as error:  # a defect, which whoever takes the result reports
-        future.set_exception(error)

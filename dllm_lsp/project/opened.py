@@ -7,7 +7,8 @@ from typing import NamedTuple
 
 
 class Opened(NamedTuple):
-    """Folders, and the lines of documents, both by URI."""
+    """Folders, and the lines of documents, both by URI; and the user's patterns of what to `exclude`."""
 
     folders: Collection[str]
     documents: Mapping[str, Sequence[str]]
+    exclude: tuple[str, ...] = ()

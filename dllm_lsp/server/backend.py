@@ -15,14 +15,17 @@ from dllm_lsp.wire.messages import Status
 if TYPE_CHECKING:
     from dllm_lsp.assist.autocomplete import Autocomplete
     from dllm_lsp.assist.engine import Engine
+    from dllm_lsp.assist.permission import Permission
+    from dllm_lsp.project.exclusions import Exclusions
     from dllm_lsp.project.neighborhoods import Neighborhoods
     from dllm_lsp.project.opened import Opened
+    from dllm_lsp.text.snapshot import Snapshot
 
 CLOSE_SECONDS = 1.0
 
 
 class Backend:
-    """An engine, the autocomplete that asks it, and the files around what is `opened`."""
+    """An engine, the autocomplete that asks it, and what is known of the files of what is `opened`."""
 
     def __init__(
         self,
@@ -32,6 +35,8 @@ class Backend:
     ) -> None:
         self._opened = opened
         self._neighborhoods: Neighborhoods | None = None
+        self._exclusions: Exclusions | None = None
+        self._permission: Permission | None = None
         self._autocomplete: Autocomplete | None = None
         self._was_ready = False
         self._on_status = on_status
@@ -49,6 +54,10 @@ class Backend:
             structs.replace(status, detail=self._note) if status.state == "ready" and self._note else status
         )
 
+    async def refusal(self, snapshot: Snapshot) -> str | None:
+        """Return why nothing is suggested in a document, in words for the user, or None if something may be."""
+        return await self._permission.refusal(snapshot) if self._permission else None
+
     @property
     def autocomplete(self) -> Autocomplete | None:
         """What suggests; None until an engine is ready for the first time."""
@@ -62,18 +71,26 @@ class Backend:
         # What the engine needs is imported here, and not before the answer to `initialize`.
         from dllm_lsp.assist.autocomplete import Autocomplete  # noqa: PLC0415
         from dllm_lsp.assist.engines import engine_for  # noqa: PLC0415
-        from dllm_lsp.project.neighborhoods import Neighborhoods, in_background  # noqa: PLC0415
+        from dllm_lsp.assist.permission import Permission  # noqa: PLC0415
+        from dllm_lsp.project.background import in_background  # noqa: PLC0415
+        from dllm_lsp.project.exclusions import Exclusions  # noqa: PLC0415
+        from dllm_lsp.project.neighborhoods import Neighborhoods  # noqa: PLC0415
 
-        if self._neighborhoods is None:
-            self._neighborhoods = Neighborhoods(self._opened, in_background)
-        related = self._neighborhoods.related
         used, self._settings, self._note = self._settings, settings, note
+        suggest = settings.suggest
+        if self._neighborhoods is None:
+            self._neighborhoods = Neighborhoods(self._considered, in_background)
+        elif used is not None and used.suggest.exclude != suggest.exclude:
+            self._neighborhoods.outdate()
+        self._exclusions = Exclusions(self._considered, in_background, ignored=suggest.ignored)
+        self._permission = Permission(suggest, self._exclusions.look)
+        related = self._neighborhoods.related
         old = self._engine
         if old is not None and used is not None and _same_engine(used, settings):
-            self._autocomplete = Autocomplete(old, settings.suggest, related)
+            self._autocomplete = Autocomplete(old, suggest, related)
             return
         new = self._engine = engine_for(settings, self._take_status, self._on_notice)
-        self._autocomplete = Autocomplete(new, settings.suggest, related)
+        self._autocomplete = Autocomplete(new, suggest, related)
         self._on_status(new.status)
         async with self._lock:  # changes in quick succession take effect in their order
             if old is not None:
@@ -82,13 +99,15 @@ class Backend:
 
     def outdate_files(self) -> None:
         """Look at files anew, of which some have changed."""
-        if self._neighborhoods is not None:
-            self._neighborhoods.outdate()
+        for each in (self._neighborhoods, self._exclusions):
+            if each is not None:
+                each.outdate()
 
     def forget(self, uri: str) -> None:
-        """Give up what is known of a document's files."""
-        if self._neighborhoods is not None:
-            self._neighborhoods.forget(uri)
+        """Give up what is known of a document's file and those around it."""
+        for each in (self._neighborhoods, self._exclusions):
+            if each is not None:
+                each.forget(uri)
 
     async def restart(self) -> None:
         """End the engine and start it again."""
@@ -101,6 +120,11 @@ class Backend:
         if self._engine is not None:
             with suppress(TimeoutError):
                 await asyncio.wait_for(self._engine.close(), CLOSE_SECONDS)
+
+    def _considered(self) -> Opened:
+        """Return what is opened, and what the user excludes of it."""
+        exclude = self._settings.suggest.exclude if self._settings else ()
+        return self._opened()._replace(exclude=exclude)
 
     def _take_status(self, status: Status) -> None:
         self._was_ready = self._was_ready or status.state == "ready"

@@ -41,13 +41,20 @@ class InlineCompletion:
         snapshot = document.snapshot(position(params.position))
         if params.selected is None:
             cursor = place(document, snapshot.line, snapshot.column)
-            work = suggest(autocomplete, snapshot, types.Range(cursor, cursor), "")
+            work = self._suggest(autocomplete, snapshot, types.Range(cursor, cursor), "")
         elif accepted := accept(document, snapshot, params.selected):
-            work = suggest(autocomplete, accepted, params.selected.range, params.selected.text)
+            work = self._suggest(autocomplete, accepted, params.selected.range, params.selected.text)
         else:
             return types.InlineCompletionList([])
         answer = await self._latest.run(snapshot.uri, work)
         return answer if document.version == snapshot.version else None
+
+    async def _suggest(
+        self, autocomplete: Autocomplete, snapshot: Snapshot, range: types.Range, start: str
+    ) -> types.InlineCompletionList:
+        if await self._backend.refusal(snapshot) is not None:
+            return types.InlineCompletionList([])
+        return await suggest(autocomplete, snapshot, range, start)
 
     def forget(self, uri: str) -> None:
         """Stop working on a document."""

@@ -23,6 +23,7 @@ class Documents(Workspace):
         super().__init__(None, workspace_folders=folders, position_encoding=encoding)
         self._encoding = encoding
         self._open: dict[str, Document] = {}
+        self._current = ""
 
     def put_text_document(
         self, text_document: types.TextDocumentItem, notebook_uri: str | None = None
@@ -30,6 +31,7 @@ class Documents(Workspace):
         """Keep a document that the client has opened."""
         item = text_document
         language = str(item.language_id)
+        self._current = item.uri
         self._open[item.uri] = Document(item.uri, language, item.version, item.text, self._encoding)
 
     def update_text_document(
@@ -46,6 +48,7 @@ class Documents(Workspace):
         else:
             document.replace_all(change.text)
         document.version = text_doc.version
+        self._current = text_doc.uri
 
     def remove_text_document(self, doc_uri: str) -> None:
         """Forget a document."""
@@ -61,7 +64,13 @@ class Documents(Workspace):
         document = self._open.get(wanted.uri)
         if document is None or wanted.version not in (None, document.version):
             return None
+        self._current = wanted.uri
         return document
+
+    @property
+    def current(self) -> Document | None:
+        """The document that the client opened, changed or asked about last, if it is still open."""
+        return self._open.get(self._current)
 
 
 def position(place: types.Position) -> Position:

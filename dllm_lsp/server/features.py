@@ -12,6 +12,7 @@ from dllm_lsp.server.completion import Answer
 from dllm_lsp.server.converter import InlineCompletionParams
 from dllm_lsp.server.session import Session
 from dllm_lsp.settings import Settings
+from dllm_lsp.text.document import Position
 
 SETTINGS_GRACE = 0.1  # seconds in which a client sends its settings behind `initialized`
 
@@ -67,9 +68,13 @@ async def inline_completion(ls: Session, params: InlineCompletionParams) -> Answ
     return await ls.completion.answer(ls.protocol.workspace, params)
 
 
-def status(ls: Session, *_: Any) -> Any:
-    """Return how the engine is."""
-    return msgspec.to_builtins(ls.backend.status)
+async def status(ls: Session, *_: Any) -> Any:
+    """Return how the engine is; when it is ready and the current document is left alone, "inactive", and why."""
+    status, document = msgspec.to_builtins(ls.backend.status), ls.protocol.workspace.current
+    if status["state"] == "ready" and document is not None:
+        reason = await ls.backend.refusal(document.snapshot(Position(0, 0)))
+        return status if reason is None else status | {"state": "inactive", "detail": reason}
+    return status
 
 
 async def restart(ls: Session, *_: Any) -> None:

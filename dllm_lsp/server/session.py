@@ -118,7 +118,7 @@ class Session(OpenServer):
         choice = choose(settings, self._folder)
         if choice.is_undecided:
             from dllm_lsp.fingerprints import fingerprint  # noqa: PLC0415
-            from dllm_lsp.project.neighborhoods import in_background  # noqa: PLC0415
+            from dllm_lsp.project.background import in_background  # noqa: PLC0415
 
             read = in_background(partial(choose, settings, self._folder, fingerprint))
             choice = await asyncio.wrap_future(read)

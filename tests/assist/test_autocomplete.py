@@ -154,16 +154,3 @@ async def test_an_engine_that_is_not_ready_is_not_asked(state: str) -> None:
     engine.status = Status(state=state)
     assert await Autocomplete(engine, SuggestSettings()).suggest(snapshot()) is None
     assert engine.asked == []
-
-
-@pytest.mark.parametrize("uri", ["file:///work/.env", "git:/work/app.py"])
-async def test_what_must_not_be_completed_is_not_shown_to_the_engine(uri: str) -> None:
-    engine = Engine()
-    assert await Autocomplete(engine, SuggestSettings()).suggest(snapshot(uri=uri)) is None
-    assert engine.asked == []
-
-
-async def test_nothing_is_suggested_when_the_user_said_so() -> None:
-    engine = Engine()
-    assert await Autocomplete(engine, SuggestSettings(enabled=False)).suggest(snapshot()) is None
-    assert engine.asked == []

@@ -31,7 +31,7 @@ def test_code_may_be_completed(uri: str) -> None:
     [
         ("file:///work/.env", ".env"),
         ("file:///work/.env.production", ".env.production"),
-        ("file:///work/.ENV", ".env"),
+        ("file:///work/.ENV", ".ENV"),
         ("file:///work/%2Eenv", ".env"),
         ("vscode-notebook-cell:/work/.env#W0s", ".env"),
         ("file:///work/server.pem", "server.pem"),
@@ -48,6 +48,12 @@ def test_secrets_are_refused_by_name(uri: str, named: str) -> None:
     reason = refusal(snapshot_of(f"x = {CURSOR}\n", uri=uri))
     assert reason is not None
     assert reason.startswith(named)
+
+
+@pytest.mark.parametrize("language", ["dotenv", "DotEnv", "env"])
+def test_a_language_of_secrets_is_refused_whatever_the_name_is(language: str) -> None:
+    here = snapshot_of(f"x = {CURSOR}\n", language=language, uri="untitled:Untitled-1")
+    assert (refusal(here) or "").startswith(language)
 
 
 @pytest.mark.parametrize(

@@ -42,7 +42,7 @@ def flat(schema: dict[str, Any], definitions: dict[str, Any], prefix: str = "") 
 
 
 def server_settings() -> Flat:
-    definitions = msgspec.json.schema(Settings)["$defs"]
+    definitions = json.loads(msgspec.json.encode(msgspec.json.schema(Settings)))["$defs"]
     return flat(definitions["Settings"], definitions)
 
 

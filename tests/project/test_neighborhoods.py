@@ -8,8 +8,9 @@ from pathlib import Path
 import pytest
 from trees import at_end, write
 
+from dllm_lsp.project.background import at_once, in_background
 from dllm_lsp.project.neighborhood import Neighborhood
-from dllm_lsp.project.neighborhoods import FRESH_SECONDS, KEPT, Neighborhoods, Work, at_once, in_background
+from dllm_lsp.project.neighborhoods import FRESH_SECONDS, KEPT, Neighborhoods, Work
 from dllm_lsp.project.opened import Opened
 
 HELPER = "def discount(voucher): ...\n"

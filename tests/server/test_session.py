@@ -81,6 +81,25 @@ async def test_status_is_the_engines(client: Client) -> None:
     assert (status["state"], status["model"]) == ("ready", READY.model)
 
 
+@pytest.mark.parametrize(
+    ("uri", "language"), [("file:///work/.dev.vars", "python"), ("untitled:Untitled-1", "dotenv")]
+)
+async def test_status_says_which_document_is_left_alone_and_why(
+    client: Client, engines: list[FakeEngine], uri: str, language: str
+) -> None:
+    await client.begin()
+    item = {"uri": uri, "languageId": language, "version": 1, "text": "value = "}
+    client.notify("textDocument/didOpen", {"textDocument": item})
+    assert await client.complete(0, 8, uri) == []
+    assert engines[0].holes == []
+    status = await client.request("workspace/executeCommand", {"command": "dllm.status"})
+    assert status["state"] == "inactive"
+    assert "secrets" in status["detail"]
+    client.open("value = ")
+    status = await client.request("workspace/executeCommand", {"command": "dllm.status"})
+    assert status["state"] == "ready"
+
+
 async def test_restart_restarts_the_engine(client: Client, engines: list[FakeEngine]) -> None:
     await client.begin()
     assert await client.request("workspace/executeCommand", {"command": "dllm.restart"}) is None

@@ -2,8 +2,7 @@
 
 import asyncio
 import os
-from collections.abc import Callable
-from concurrent.futures import Future
+import threading
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +11,7 @@ from msgspec import structs
 from session_sides import PATIENCE, READY, Client, FakeEngine, until
 
 from dllm_lsp.project import neighborhoods
+from dllm_lsp.project.neighborhood import Neighborhood
 
 APP = "from helper import discount\n\n\ntotal = discount("
 HELPER = "def discount(voucher): ...\n"
@@ -77,6 +77,20 @@ async def test_a_definition_in_another_file_reaches_the_engine_and_nothing_secre
     assert len(reader[0].holes) == count
 
 
+@pytest.mark.parametrize("by", ["user", "file"])
+async def test_what_is_excluded_reaches_no_engine(
+    client: Client, reader: list[FakeEngine], root: Path, by: str
+) -> None:
+    exclude = ["helper.py"] if by == "user" else []
+    await client.begin(root=root.as_uri(), options={"suggest": {"exclude": exclude}})
+    if by == "file":
+        (root / ".dllmignore").write_text("helper.py\n")
+    (root / "other.py").write_text("def discount(other): ...\n")
+    uri = (root / "app.py").as_uri()
+    client.open(APP, uri)
+    await until_sent(client, reader[0], uri, "def discount(other): ...\n")
+
+
 async def test_an_open_file_is_what_the_editor_says(
     client: Client, reader: list[FakeEngine], root: Path
 ) -> None:
@@ -115,13 +129,15 @@ async def test_folders_come_and_go(client: Client, reader: list[FakeEngine], roo
 async def test_nothing_waits_for_files(
     client: Client, reader: list[FakeEngine], root: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    looks: list[Callable[[], Any]] = []
+    looks: list[Any] = []
+    gate = threading.Event()
 
-    def never(work: Callable[[], Any]) -> Future[Any]:
-        looks.append(work)
-        return Future()
+    def look(*around: Any) -> Neighborhood:
+        looks.append(around)
+        gate.wait(PATIENCE)
+        return Neighborhood("", None)
 
-    monkeypatch.setattr(neighborhoods, "in_background", never)
+    monkeypatch.setattr(neighborhoods, "look_around", look)
     await client.begin(root=root.as_uri())
     uri = (root / "app.py").as_uri()
     client.open(APP, uri)
@@ -130,13 +146,14 @@ async def test_nothing_waits_for_files(
     assert await client.complete(4, 17, uri) == []
     assert reader[0].holes[-1].before.startswith("# more\n")
     assert len(looks) == 1
+    gate.set()
 
 
 @pytest.mark.parametrize("off", ["setting", "model"])
 async def test_without_a_reader_no_file_is_looked_at(
     client: Client, reader: list[FakeEngine], root: Path, off: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(neighborhoods, "in_background", lambda work: pytest.fail("it is looked at"))
+    monkeypatch.setattr(neighborhoods, "look_around", lambda *_: pytest.fail("it is looked at"))
     await client.begin(root=root.as_uri())
     if off == "model":
         reader[0].become(READY)
