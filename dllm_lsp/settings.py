@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from typing import Annotated, Literal, NamedTuple, TypeVar
+from typing import Annotated, Any, Literal, NamedTuple, TypeVar
 
 import msgspec
 from msgspec import Meta, Struct
@@ -35,51 +35,153 @@ class EngineSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     """How the engine's process runs. `threads` 0 lets the engine choose; times are in seconds."""
 
     device: Annotated[
-        str, Meta(min_length=1, description='"auto", "cpu", or a device that PyTorch knows, such as "cuda"')
+        str,
+        Meta(
+            min_length=1,
+            title='where the model runs: `"auto"`, `"cpu"`, or a device that PyTorch knows, such as `"cuda"`',
+            description='"auto", "cpu", or a device that PyTorch knows, such as "cuda"',
+        ),
     ] = "auto"
-    precision: Annotated[Precision, Meta(description='"auto", "fp32", "bf16", "int8" or "fp8"')] = "auto"
-    threads: Annotated[int, Meta(ge=0, le=1024, description="a whole number from 0 to 1024")] = 0
-    linger: Annotated[float, Meta(ge=1, le=1e6, description="a number of seconds from 1 to 1000000")] = 60.0
-    silence: Annotated[float, Meta(ge=0.1, le=1e6, description="a number of seconds from 0.1 to 1000000")] = (
-        30.0
-    )
+    precision: Annotated[
+        Precision,
+        Meta(
+            title='the number format of the model\'s weights: `"fp32"`, `"bf16"`, `"int8"`, `"fp8"` (GPUs since Ada '
+            "and Hopper), or what your machine gains from; one it has not is an error",
+            description='"auto", "fp32", "bf16", "int8" or "fp8"',
+        ),
+    ] = "auto"
+    threads: Annotated[
+        int,
+        Meta(
+            ge=0,
+            le=1024,
+            title="processor threads for the model; 0 lets the engine choose",
+            description="a whole number from 0 to 1024",
+        ),
+    ] = 0
+    linger: Annotated[
+        float,
+        Meta(
+            ge=1,
+            le=1e6,
+            title="seconds that the model stays in memory after the last editor has closed",
+            description="a number of seconds from 1 to 1000000",
+        ),
+    ] = 60.0
+    silence: Annotated[
+        float,
+        Meta(
+            ge=0.1,
+            le=1e6,
+            title="seconds after which an engine that does not answer is ended and started again",
+            description="a number of seconds from 0.1 to 1000000",
+        ),
+    ] = 30.0
 
 
 class SuggestSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, rename="camel"):
-    """What is shown. A suggestion below `confidence` stays hidden; `milliseconds` bounds the engine, with 0 as
-    the model needs.
+    """What is shown, and where. Without `automatic` only requests that a person makes are answered."""
 
-    `effort` says how much work a suggestion is worth within that time; with `snippets` the model may see related code
-    of other files. `extent` says how far a suggestion reaches. Files that `exclude` names are left alone, and without
-    `ignored` those that git ignores.
-    """
-
-    enabled: Annotated[bool, Meta(description="true or false")] = True
-    confidence: Annotated[float, Meta(ge=0, le=1, description="a number from 0 to 1")] = 0.3
+    enabled: Annotated[bool, Meta(title="suggest ghost text", description="true or false")] = True
+    automatic: Annotated[
+        bool,
+        Meta(
+            title="suggest while you type; off: only when you ask for it with your editor's command",
+            description="true or false",
+        ),
+    ] = True
+    confidence: Annotated[
+        float,
+        Meta(
+            ge=0,
+            le=1,
+            title="hide suggestions that the model is less sure of than this, from 0 (show all) to 1",
+            description="a number from 0 to 1",
+        ),
+    ] = 0.3
     milliseconds: Annotated[
-        float, Meta(ge=0, le=1e6, description="a number of milliseconds from 0 to 1000000")
+        float,
+        Meta(
+            ge=0,
+            le=1e6,
+            title="the longest time that the model may work on one suggestion; 0 gives each model what it needs "
+            "(`bundled` 200, full attention 400, `smollm2-135m` 600)",
+            description="a number of milliseconds from 0 to 1000000",
+        ),
     ] = 0.0
-    effort: Annotated[Effort, Meta(description='"instant", "low", "medium" or "high"')] = "medium"
-    snippets: Annotated[bool, Meta(description="true or false")] = True
-    extent: Annotated[Extent, Meta(description='"line", "block" or "all"')] = "line"
-    exclude: Annotated[tuple[str, ...], Meta(description="a list of patterns, as in .gitignore files")] = ()
-    ignored: Annotated[bool, Meta(description="true or false")] = True
+    effort: Annotated[
+        Effort,
+        Meta(
+            title="how much work a suggestion is worth, within that time: the more, the better and the slower",
+            description='"instant", "low", "medium" or "high"',
+        ),
+    ] = "medium"
+    extent: Annotated[
+        Extent,
+        Meta(
+            title='how far a suggestion reaches: to the end of the `"line"`, of the `"block"`, or `"all"` that the '
+            "model writes; several lines are for models that write them well",
+            description='"line", "block" or "all"',
+        ),
+    ] = "line"
+    comments: Annotated[bool, Meta(title="suggest inside comments", description="true or false")] = True
+    strings: Annotated[
+        bool, Meta(title="suggest inside strings, docstrings among them", description="true or false")
+    ] = True
+    snippets: Annotated[
+        bool,
+        Meta(
+            title="show the model related code of the files that lie around a document",
+            description="true or false",
+        ),
+    ] = True
+    exclude: Annotated[
+        tuple[str, ...],
+        Meta(
+            title="leave files alone whose paths match one of these patterns, as in `.gitignore` files; `!*.env` takes "
+            "one back that looks like a file that holds secrets",
+            description="a list of patterns, as in .gitignore files",
+        ),
+    ] = ()
+    ignored: Annotated[
+        bool, Meta(title="suggest in files that git ignores, too", description="true or false")
+    ] = True
+
+
+Overrides = dict[str, dict[str, Any]]
+"""Of `SuggestSettings`, fields and their values by language."""
 
 
 class Settings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, rename="camel"):
-    """Everything a user can set.
-
-    `model` is "auto", "bundled", one that was fetched by name, a folder with a checkpoint, or `owner/name` on the hub.
-    """
+    """Everything a user can set."""
 
     model: Annotated[
         str,
         Meta(
-            min_length=1, description='"auto", "bundled", a folder with a checkpoint, or a model of the hub'
+            min_length=1,
+            title='`"auto"` (`smollm2-135m` if you got it, else `"bundled"`), the name of either, the folder of a '
+            "checkpoint, or a model of the hub, which is downloaded",
+            description='"auto", "bundled", a folder with a checkpoint, or a model of the hub',
         ),
     ] = "auto"
     engine: EngineSettings = EngineSettings()
     suggest: SuggestSettings = SuggestSettings()
+    languages: Annotated[
+        Overrides,
+        Meta(
+            title="other values of `suggest` for documents in a language, by its id: "
+            '`{"markdown": {"enabled": false}}`; `exclude` and `ignored` are the same for all',
+            description="an object with settings of suggest for each language id",
+        ),
+    ] = {}
+
+    def suggest_in(self, language: str) -> SuggestSettings:
+        """Return what holds for documents in a language, by its LSP id."""
+        return msgspec.structs.replace(self.suggest, **self.languages.get(language, {}))
+
+
+_FOR_ALL = ("exclude", "ignored")
+"""What is the same for all languages."""
 
 
 class Problem(NamedTuple):
@@ -157,6 +259,8 @@ def _with(tree: _Tree, left: str, path: str, value: object) -> _Tree:
     if field is None:
         raise _RefusedError(path, f"{is_unknown}; there are {', '.join(fields)}")
     current = getattr(tree, field.name)
+    if isinstance(tree, Settings) and name == "languages":
+        return msgspec.structs.replace(tree, languages=_overridden(tree, rest, path, value))
     if isinstance(current, Struct):
         return msgspec.structs.replace(tree, **{field.name: _with(current, rest, path, value)})
     allowed = field.type.__metadata__[0].description
@@ -168,6 +272,20 @@ def _with(tree: _Tree, left: str, path: str, value: object) -> _Tree:
     except (msgspec.ValidationError, ValueError) as error:
         reason = f"The {what} is {_shown(value)}, but must be {allowed}"
         raise _RefusedError(path, reason, _shown(current)) from error
+
+
+def _overridden(settings: Settings, left: str, path: str, value: object) -> Overrides:
+    """Return the overrides with one more, of which `left` names language and setting; raise _RefusedError."""
+    language, _, rest = left.partition(".")
+    name = rest.partition(".")[0]
+    if name in _FOR_ALL:
+        raise _RefusedError(
+            path, f'The setting "{_text(path)}" is the same for all languages: set "suggest.{name}"'
+        )
+    changed = _with(settings.suggest_in(language), rest, path, value)
+    field = _fields(changed)[name].name
+    of_language = settings.languages.get(language, {}) | {field: getattr(changed, field)}
+    return settings.languages | {language: of_language}
 
 
 def _converted(value: object, type: object) -> object:

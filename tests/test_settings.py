@@ -52,7 +52,7 @@ def test_a_setting_is_named_by_its_path_however_that_is_written(tree: object) ->
             'The setting "suggest.confidence.least", here 1, is unknown; "suggest.confidence" must be a number from '
             "0 to 1.",
         ),
-        ({"suggest": 3}, 'The setting "suggest" is 3, but must be an object with enabled, confidence, '),
+        ({"suggest": 3}, 'The setting "suggest" is 3, but must be an object with enabled, automatic, '),
         ([1], "The tree of settings is [1], but must be an object with model, engine, "),
         ({"dllm-lsp": 1}, "The tree of settings is 1, but must be an object with model, engine, "),
         (
@@ -60,6 +60,19 @@ def test_a_setting_is_named_by_its_path_however_that_is_written(tree: object) ->
             'The setting "suggest.effort" is "\\ud83d", but must be "instant", "low", ',
         ),
         ({"\ud83d": 1}, 'The setting "\\ud83d", here 1, is unknown; there are '),
+        (
+            {"languages": {"go": {"confidence": 7}}},
+            'The setting "languages.go.confidence" is 7, but must be a number ',
+        ),
+        (
+            {"languages": {"go": {"mood": 1}}},
+            'The setting "languages.go.mood", here 1, is unknown; there ',
+        ),
+        ({"languages": {"go": 3}}, 'The setting "languages.go" is 3, but must be an object with enabled, '),
+        (
+            {"languages.go.ignored": False},
+            'The setting "languages.go.ignored" is the same for all languages: set ',
+        ),
         ({"model": "a\ud83d"}, 'The setting "model" is "a\\ud83d", but must be "auto", '),
         (
             {"engine": {"linger": float("inf")}},
@@ -78,6 +91,20 @@ def test_what_is_not_understood_is_named_and_the_default_used(tree: object, prob
     [said] = map(str, problems)
     assert said.startswith(problem)
     said.encode()
+
+
+def test_a_language_may_have_other_values() -> None:
+    said = {
+        "languages": {"go": {"confidence": 0.5}},
+        "suggest.confidence": 0.1,
+        "languages.go.enabled": False,
+    }
+    settings, problems = merged(Settings(), said)
+    assert problems == []
+    assert settings.suggest_in("python") == settings.suggest == SuggestSettings(confidence=0.1)
+    assert settings.suggest_in("go") == SuggestSettings(confidence=0.5, enabled=False)
+    changed, _ = merged(settings, {"suggest.strings": False, "languages.go.enabled": True})
+    assert changed.suggest_in("go") == SuggestSettings(confidence=0.5, strings=False)
 
 
 def test_names_of_others_are_left_out_of_a_mixed_tree() -> None:

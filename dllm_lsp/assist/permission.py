@@ -1,4 +1,4 @@
-"""Whether a document may be completed: by the settings, by its text, and by what its file is. Knows no engine."""
+"""Whether something may be suggested: by settings, text, and what the document's file is. Knows no engine."""
 
 from __future__ import annotations
 
@@ -7,7 +7,8 @@ from collections.abc import Callable
 from concurrent.futures import Future
 
 from dllm_lsp.context.admission import refusal_of_content
-from dllm_lsp.settings import SuggestSettings
+from dllm_lsp.context.inside import inside
+from dllm_lsp.settings import Settings
 from dllm_lsp.text.snapshot import Snapshot
 
 Look = Callable[[str], Future[str | None]]
@@ -15,16 +16,39 @@ Look = Callable[[str], Future[str | None]]
 
 
 class Permission:
-    """What the settings, and the files that `look` looks at, permit."""
+    """What the settings, and the files that `look` looks at, permit. All reasons are words for the user."""
 
-    def __init__(self, settings: SuggestSettings, look: Look) -> None:
+    def __init__(self, settings: Settings, look: Look) -> None:
         self._settings, self._look = settings, look
 
     async def refusal(self, snapshot: Snapshot) -> str | None:
-        """Return why nothing is suggested in a document, in words for the user, or None if something may be."""
-        if not self._settings.enabled:
-            return "suggest.enabled is off"
+        """Return why nothing is suggested in a document, or None if something may be."""
+        if not self._settings.suggest_in(snapshot.language).enabled:
+            return f"suggest.enabled is off{self._where(snapshot, 'enabled')}"
         # A look goes on when a request that waits for it is cancelled: the next one wants it, too.
         return refusal_of_content(snapshot) or await asyncio.shield(
             asyncio.wrap_future(self._look(snapshot.uri))
         )
+
+    def refusal_here(self, snapshot: Snapshot, *, is_invoked: bool) -> str | None:
+        """Return why nothing is suggested at the cursor, or None if something may be.
+
+        `is_invoked`: a person asks, and not the editor by itself.
+        """
+        suggest = self._settings.suggest_in(snapshot.language)
+        if not suggest.automatic and not is_invoked:
+            return f"suggest.automatic is off{self._where(snapshot, 'automatic')}: ask with your editor's command"
+        if suggest.comments and suggest.strings:
+            return None
+        place = inside(snapshot)
+        if place == "comment" and not suggest.comments:
+            return f"the cursor stands in a comment, and suggest.comments is off{self._where(snapshot, 'comments')}"
+        if place == "string" and not suggest.strings:
+            return (
+                f"the cursor stands in a string, and suggest.strings is off{self._where(snapshot, 'strings')}"
+            )
+        return None
+
+    def _where(self, snapshot: Snapshot, name: str) -> str:
+        is_own = name in self._settings.languages.get(snapshot.language, {})
+        return f" for {snapshot.language}" if is_own else ""

@@ -22,6 +22,7 @@ from dllm_lsp.project.exclusions import Exclusions
 from dllm_lsp.project.files import path_of
 from dllm_lsp.project.neighborhoods import Neighborhoods
 from dllm_lsp.project.opened import Opened
+from dllm_lsp.project.settings_file import with_project
 from dllm_lsp.settings import Settings
 from dllm_lsp.suggest.suggestion import Suggestion
 from dllm_lsp.text.snapshot import Snapshot
@@ -35,6 +36,7 @@ def complete(location: Location, settings: Settings, *, as_json: bool, trace: bo
     Raises CommandError when the place is none or the engine cannot be used.
     """
     snapshot = location.snapshot()
+    settings = _with_project(snapshot, settings)
     drafts: list[Draft] = []
     suggestion = None
     if (reason := asyncio.run(_refusal(snapshot, settings))) is None:
@@ -56,7 +58,17 @@ def complete(location: Location, settings: Settings, *, as_json: bool, trace: bo
 async def _refusal(snapshot: Snapshot, settings: Settings) -> str | None:
     """Return why an editor would be shown nothing in this document."""
     exclusions = Exclusions(lambda: _opened(snapshot, settings), at_once, ignored=settings.suggest.ignored)
-    return await Permission(settings.suggest, exclusions.look).refusal(snapshot)
+    permission = Permission(settings, exclusions.look)
+    return permission.refusal_here(snapshot, is_invoked=True) or await permission.refusal(snapshot)
+
+
+def _with_project(snapshot: Snapshot, settings: Settings) -> Settings:
+    """Return the settings with what the project's own file says; what is wrong with it is told."""
+    folder = _folder(snapshot)
+    settings, problems = with_project(settings, folder) if folder else (settings, [])
+    for problem in problems:
+        print(f"dllm-lsp: {problem}", file=sys.stderr)
+    return settings
 
 
 async def ask(
@@ -72,7 +84,7 @@ async def ask(
             detail = status.detail or f"it was not ready within {READY_SECONDS:.0f} s"
             raise CommandError(f"the engine cannot be used: {detail}")
         neighborhoods = Neighborhoods(lambda: _opened(snapshot, settings), at_once)
-        autocomplete = Autocomplete(engine, settings.suggest, neighborhoods.related)
+        autocomplete = Autocomplete(engine, settings.suggest_in(snapshot.language), neighborhoods.related)
         suggestion = await autocomplete.suggest(snapshot, on_draft)
     finally:
         await engine.close()
@@ -82,10 +94,15 @@ async def ask(
 
 
 def _opened(snapshot: Snapshot, settings: Settings) -> Opened:
-    """Return what an editor would have open that was started here: this folder, if the document lies in it."""
+    """Return what an editor would have open that was started here."""
+    folder = _folder(snapshot)
+    return Opened([folder.as_uri()] if folder else [], {}, settings.suggest.exclude)
+
+
+def _folder(snapshot: Snapshot) -> Path | None:
+    """Return this folder, if the document lies in it."""
     here, file = Path.cwd().resolve(), path_of(snapshot.uri)
-    is_here = file is not None and file.resolve().is_relative_to(here)
-    return Opened([here.as_uri()] if is_here else [], {}, settings.suggest.exclude)
+    return here if file is not None and file.resolve().is_relative_to(here) else None
 
 
 def _figures(suggestion: Suggestion | None) -> dict[str, object]:

@@ -5,11 +5,12 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 from contextlib import suppress
+from functools import partial
 from typing import TYPE_CHECKING
 
 from msgspec import structs
 
-from dllm_lsp.settings import Settings
+from dllm_lsp.settings import Settings, SuggestSettings
 from dllm_lsp.wire.messages import Status
 
 if TYPE_CHECKING:
@@ -37,7 +38,9 @@ class Backend:
         self._neighborhoods: Neighborhoods | None = None
         self._exclusions: Exclusions | None = None
         self._permission: Permission | None = None
-        self._autocomplete: Autocomplete | None = None
+        self._suggesting: Callable[[SuggestSettings], Autocomplete] | None = None
+        self._autocompletes: dict[str, Autocomplete] = {}
+        self._is_paused = False
         self._was_ready = False
         self._on_status = on_status
         self._on_notice = on_notice
@@ -56,12 +59,30 @@ class Backend:
 
     async def refusal(self, snapshot: Snapshot) -> str | None:
         """Return why nothing is suggested in a document, in words for the user, or None if something may be."""
+        if self._is_paused:
+            return "suggestions are paused; dllm.resume goes on with them"
         return await self._permission.refusal(snapshot) if self._permission else None
 
-    @property
-    def autocomplete(self) -> Autocomplete | None:
-        """What suggests; None until an engine is ready for the first time."""
-        return self._autocomplete if self._was_ready else None
+    def refusal_here(self, snapshot: Snapshot, *, is_invoked: bool) -> str | None:
+        """Return why nothing is suggested at the cursor, as `refusal` does."""
+        return self._permission.refusal_here(snapshot, is_invoked=is_invoked) if self._permission else None
+
+    def autocomplete(self, language: str) -> Autocomplete | None:
+        """Return what suggests in documents in a language; None until an engine is ready for the first time."""
+        if not self._was_ready or self._suggesting is None or self._settings is None:
+            return None
+        key = language if language in self._settings.languages else ""
+        if key not in self._autocompletes:
+            self._autocompletes[key] = self._suggesting(self._settings.suggest_in(language))
+        return self._autocompletes[key]
+
+    def pause(self) -> None:
+        """Suggest nothing until `resume`."""
+        self._is_paused = True
+
+    def resume(self) -> None:
+        """Suggest again."""
+        self._is_paused = False
 
     async def use(self, settings: Settings, note: str = "") -> None:
         """Serve by these settings from now on. Where they need another engine, start it and leave the old one.
@@ -77,25 +98,26 @@ class Backend:
         from dllm_lsp.project.neighborhoods import Neighborhoods  # noqa: PLC0415
 
         used, self._settings, self._note = self._settings, settings, note
-        suggest = settings.suggest
         if self._neighborhoods is None:
             self._neighborhoods = Neighborhoods(self._considered, in_background)
-        elif used is not None and used.suggest.exclude != suggest.exclude:
+        elif used is not None and used.suggest.exclude != settings.suggest.exclude:
             self._neighborhoods.outdate()
-        self._exclusions = Exclusions(self._considered, in_background, ignored=suggest.ignored)
-        self._permission = Permission(suggest, self._exclusions.look)
-        related = self._neighborhoods.related
+        self._exclusions = Exclusions(self._considered, in_background, ignored=settings.suggest.ignored)
+        self._permission = Permission(settings, self._exclusions.look)
         old = self._engine
-        if old is not None and used is not None and _same_engine(used, settings):
-            self._autocomplete = Autocomplete(old, suggest, related)
+        is_same = old is not None and used is not None and _same_engine(used, settings)
+        engine = self._engine = (
+            old if old and is_same else engine_for(settings, self._take_status, self._on_notice)
+        )
+        self._suggesting = partial(Autocomplete, engine, related=self._neighborhoods.related)
+        self._autocompletes = {}
+        if is_same:
             return
-        new = self._engine = engine_for(settings, self._take_status, self._on_notice)
-        self._autocomplete = Autocomplete(new, suggest, related)
-        self._on_status(new.status)
+        self._on_status(engine.status)
         async with self._lock:  # changes in quick succession take effect in their order
             if old is not None:
                 await old.close()
-            await new.start()
+            await engine.start()
 
     def outdate_files(self) -> None:
         """Look at files anew, of which some have changed."""

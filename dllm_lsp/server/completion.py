@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Coroutine
+from contextlib import closing
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from lsprotocol import types
 
@@ -35,26 +37,32 @@ class InlineCompletion:
     async def answer(self, documents: Documents, params: InlineCompletionParams) -> Answer:
         """Take the snapshot now, before anything is awaited, and complete it."""
         document = documents.find(params.text_document)
-        autocomplete = self._backend.autocomplete
+        autocomplete = self._backend.autocomplete(document.language) if document else None
         if document is None or autocomplete is None:
             return None
         snapshot = document.snapshot(position(params.position))
         if params.selected is None:
             cursor = place(document, snapshot.line, snapshot.column)
-            work = self._suggest(autocomplete, snapshot, types.Range(cursor, cursor), "")
+            work = suggest(autocomplete, snapshot, types.Range(cursor, cursor), "")
         elif accepted := accept(document, snapshot, params.selected):
-            work = self._suggest(autocomplete, accepted, params.selected.range, params.selected.text)
+            work = suggest(autocomplete, accepted, params.selected.range, params.selected.text)
         else:
             return types.InlineCompletionList([])
-        answer = await self._latest.run(snapshot.uri, work)
+        allowed = self._if_allowed(snapshot, params, work)
+        answer = await self._latest.run(snapshot.uri, allowed)
         return answer if document.version == snapshot.version else None
 
-    async def _suggest(
-        self, autocomplete: Autocomplete, snapshot: Snapshot, range: types.Range, start: str
+    async def _if_allowed(
+        self,
+        snapshot: Snapshot,
+        params: InlineCompletionParams,
+        work: Coroutine[Any, Any, types.InlineCompletionList],
     ) -> types.InlineCompletionList:
-        if await self._backend.refusal(snapshot) is not None:
-            return types.InlineCompletionList([])
-        return await suggest(autocomplete, snapshot, range, start)
+        with closing(work):
+            here = self._backend.refusal_here(snapshot, is_invoked=params.is_invoked)
+            if here is not None or await self._backend.refusal(snapshot) is not None:
+                return types.InlineCompletionList([])
+            return await work
 
     def forget(self, uri: str) -> None:
         """Stop working on a document."""

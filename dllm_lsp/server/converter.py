@@ -28,6 +28,8 @@ class InlineCompletionParams:
     text_document: types.OptionalVersionedTextDocumentIdentifier
     position: types.Position
     selected: types.SelectedCompletionInfo | None
+    is_invoked: bool = False
+    """Whether a person asked, and not the editor by itself."""
 
 
 @cache
@@ -42,6 +44,9 @@ def converter() -> Converter:
             types.ClientCapabilities(
                 general=structure(capabilities.get("general") or {}, types.GeneralClientCapabilities),
                 window=structure(capabilities.get("window") or {}, types.WindowClientCapabilities),
+                workspace=types.WorkspaceClientCapabilities(
+                    configuration=_declares(capabilities, "workspace", "configuration")
+                ),
             ),
             process_id=None if process is None else int(process),
             workspace_folders=_opened_folders(data),
@@ -49,11 +54,13 @@ def converter() -> Converter:
         )
 
     def inline_completion_params(data: Any, _: type) -> InlineCompletionParams:
-        selected = (data.get("context") or {}).get("selectedCompletionInfo")
+        context = data.get("context") or {}
+        selected = context.get("selectedCompletionInfo")
         return InlineCompletionParams(
             structure(data["textDocument"], types.OptionalVersionedTextDocumentIdentifier),
             structure(data["position"], types.Position),
             None if selected is None else structure(selected, types.SelectedCompletionInfo),
+            context.get("triggerKind") == types.InlineCompletionTriggerKind.Invoked,
         )
 
     # Only what is used: the hundreds of other capabilities take 50 ms to read, and a client that is newer than
@@ -70,6 +77,13 @@ def _opened_folders(data: Any) -> list[types.WorkspaceFolder]:
     folders = data.get("workspaceFolders") or [{"uri": data.get("rootUri")}]
     uris = [folder["uri"] for folder in folders if isinstance(folder["uri"], str)]
     return [types.WorkspaceFolder(uri, uri) for uri in uris if path_of(uri)]
+
+
+def _declares(capabilities: Any, *path: str) -> bool:
+    """Whether capabilities, which may be of any shape, say that a client can do something."""
+    for name in path:
+        capabilities = capabilities.get(name) if isinstance(capabilities, dict) else None
+    return capabilities is True
 
 
 def _position(data: Any, _: type) -> types.Position:

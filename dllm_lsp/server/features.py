@@ -8,6 +8,7 @@ from typing import Any
 import msgspec
 from lsprotocol import types
 
+from dllm_lsp.project.settings_file import FILES
 from dllm_lsp.server.completion import Answer
 from dllm_lsp.server.converter import InlineCompletionParams
 from dllm_lsp.server.session import Session
@@ -15,6 +16,7 @@ from dllm_lsp.settings import Settings
 from dllm_lsp.text.document import Position
 
 SETTINGS_GRACE = 0.1  # seconds in which a client sends its settings behind `initialized`
+ANSWER_SECONDS = 1.0  # in which one that can be asked for them answers
 
 
 def new_session(settings: Settings) -> Session:
@@ -28,6 +30,8 @@ def new_session(settings: Settings) -> Session:
     session.feature(types.TEXT_DOCUMENT_INLINE_COMPLETION, types.InlineCompletionOptions())(inline_completion)
     session.command("dllm.status")(status)
     session.command("dllm.restart")(restart)
+    session.command("dllm.pause")(pause)
+    session.command("dllm.resume")(resume)
     return session
 
 
@@ -38,23 +42,31 @@ def initialize(ls: Session, params: types.InitializeParams) -> None:
         ls.show_progress()
     ls.open_folders(params.workspace_folders or ())
     ls.report(ls.configuration.begin(params.initialization_options))
+    if params.capabilities.workspace is not None and params.capabilities.workspace.configuration:
+        ls.ask_for_settings()
 
 
 async def initialized(ls: Session, _: types.InitializedParams) -> None:
-    """Start the engine."""
+    """Start the engine, by what the client says of its settings until then."""
+    pulled = ls.pull_settings()
     await asyncio.sleep(SETTINGS_GRACE)
+    await asyncio.wait([pulled], timeout=ANSWER_SECONDS)
     await ls.start()
+    await pulled
 
 
 async def did_change_configuration(ls: Session, params: types.DidChangeConfigurationParams) -> None:
     """Take what the client says of its settings."""
     ls.report(ls.configuration.change(params.settings))
     await ls.follow_settings()
+    await ls.pull_settings()
 
 
-def did_save(ls: Session, _: types.DidSaveTextDocumentParams) -> None:
-    """Look at files anew."""
+async def did_save(ls: Session, params: types.DidSaveTextDocumentParams) -> None:
+    """Look at files anew, and at the project's settings if they were saved."""
     ls.backend.outdate_files()
+    if params.text_document.uri.endswith(FILES):
+        await ls.follow_settings()
 
 
 def did_close(ls: Session, params: types.DidCloseTextDocumentParams) -> None:
@@ -75,6 +87,16 @@ async def status(ls: Session, *_: Any) -> Any:
         reason = await ls.backend.refusal(document.snapshot(Position(0, 0)))
         return status if reason is None else status | {"state": "inactive", "detail": reason}
     return status
+
+
+def pause(ls: Session, *_: Any) -> None:
+    """Suggest nothing until `dllm.resume`."""
+    ls.backend.pause()
+
+
+def resume(ls: Session, *_: Any) -> None:
+    """Suggest again."""
+    ls.backend.resume()
 
 
 async def restart(ls: Session, *_: Any) -> None:

@@ -23,13 +23,12 @@ from dllm_lsp.server.frames import MessageReader, MessageWriter
 from dllm_lsp.server.internals import OpenServer
 from dllm_lsp.server.progress import LoadingProgress
 from dllm_lsp.server.protocol import Protocol
-from dllm_lsp.settings import Problem, Settings
+from dllm_lsp.settings import SECTION, Problem, Settings
 from dllm_lsp.wire.messages import Status
 
 if TYPE_CHECKING:
     from dllm_lsp.client.tuned import Choice
 
-NAME = "dllm-lsp"
 
 _log = logging.getLogger(__name__)
 
@@ -40,13 +39,14 @@ class Session(OpenServer):
     protocol: Protocol
 
     def __init__(self, settings: Settings) -> None:
-        super().__init__(NAME, __version__, protocol_cls=Protocol, converter_factory=converter)
+        super().__init__(SECTION, __version__, protocol_cls=Protocol, converter_factory=converter)
         self.backend = Backend(self._take_status, self._warn, self._opened)
         self.completion = InlineCompletion(self.backend)
         self._progress: LoadingProgress | None = None
         self.configuration = Configuration(settings)
         self._folder: Path | None = None
-        self._started = False
+        self._told: list[str] = []  # of the project's settings
+        self._started = self._asks = False
         self._reading: asyncio.Task[None] | None = None
 
     async def serve(self, stream: asyncio.StreamReader, write: Callable[[bytes], Any]) -> int:
@@ -89,6 +89,30 @@ class Session(OpenServer):
         for problem in problems:
             self._warn(str(problem))
 
+    def ask_for_settings(self) -> None:
+        """Ask the client for its settings from now on."""
+        self._asks = True
+
+    def pull_settings(self) -> asyncio.Task[None]:
+        """Ask the client for its settings, if it can be asked, and follow its answer."""
+        return asyncio.create_task(self._pull_settings())
+
+    async def _pull_settings(self) -> None:
+        if not self._asks:
+            return
+        scope = None if self._folder is None else self._folder.as_uri()
+        item = types.ConfigurationItem(scope_uri=scope, section=SECTION)
+        try:
+            answer = await self.workspace_configuration_async(types.ConfigurationParams([item]))
+        except JsonRpcException as error:
+            _log.warning("the client does not tell its settings: %s", error)
+            return
+        known = self.configuration.settings
+        if len(answer) == 1 and isinstance(answer[0], dict):
+            self.report(self.configuration.replace(answer[0]))
+        if self.configuration.settings != known:
+            await self.follow_settings()
+
     async def start(self) -> None:
         """Start the engine that the settings ask for."""
         self._started = True
@@ -101,13 +125,29 @@ class Session(OpenServer):
 
     async def _use_settings(self) -> None:
         """Serve by the settings, with the model that was fine-tuned on what is open if there is one."""
-        settings = self.configuration.settings
+        own = self.configuration.settings
+        settings = await self._with_project(own)
         choice = await self._choose(settings)
-        if self.configuration.settings is not settings or not self._started:  # it took long; no longer wanted
+        if self.configuration.settings is not own or not self._started:  # it took long; no longer wanted
             return
         if choice.is_stale:
             self._warn(choice.note)
         await self.backend.use(choice.settings, "" if choice.is_stale else choice.note)
+
+    async def _with_project(self, settings: Settings) -> Settings:
+        """Return the settings with what the project's own file says of them."""
+        if self._folder is None:
+            return settings
+        from dllm_lsp.project.background import in_background  # noqa: PLC0415
+        from dllm_lsp.project.settings_file import with_project  # noqa: PLC0415
+
+        read = in_background(partial(with_project, settings, self._folder))
+        settings, problems = await asyncio.wrap_future(read)
+        for problem in problems:
+            if problem not in self._told:
+                self._warn(problem)
+        self._told = problems
+        return settings
 
     async def _choose(self, settings: Settings) -> Choice:
         """Return what to serve by; where weights have to be read to tell, they are read in the background."""

@@ -6,7 +6,7 @@ from concurrent.futures import Future
 from marked import CURSOR, snapshot_of
 
 from dllm_lsp.assist.permission import Permission
-from dllm_lsp.settings import SuggestSettings
+from dllm_lsp.settings import Settings, SuggestSettings
 
 HERE = snapshot_of(f"value = {CURSOR}\n")
 
@@ -18,19 +18,19 @@ def found(reason: str | None) -> Future[str | None]:
 
 
 async def test_what_the_file_is_counts_and_so_do_settings_and_text() -> None:
-    assert await Permission(SuggestSettings(), lambda uri: found(None)).refusal(HERE) is None
-    assert await Permission(SuggestSettings(), lambda uri: found(f"{uri} is no")).refusal(HERE) == (
+    assert await Permission(Settings(), lambda uri: found(None)).refusal(HERE) is None
+    assert await Permission(Settings(), lambda uri: found(f"{uri} is no")).refusal(HERE) == (
         "file:///work/app.py is no"
     )
-    off = Permission(SuggestSettings(enabled=False), lambda uri: found(None))
+    off = Permission(Settings(suggest=SuggestSettings(enabled=False)), lambda uri: found(None))
     assert await off.refusal(HERE) == "suggest.enabled is off"
     binary = snapshot_of(f"\0{CURSOR}")
-    assert "binary" in (await Permission(SuggestSettings(), lambda uri: found(None)).refusal(binary) or "")
+    assert "binary" in (await Permission(Settings(), lambda uri: found(None)).refusal(binary) or "")
 
 
 async def test_a_look_outlives_a_request_that_is_cancelled() -> None:
     look: Future[str | None] = Future()
-    permission = Permission(SuggestSettings(), lambda uri: look)
+    permission = Permission(Settings(), lambda uri: look)
     first = asyncio.create_task(permission.refusal(HERE))
     await asyncio.sleep(0)
     first.cancel()
@@ -39,3 +39,29 @@ async def test_a_look_outlives_a_request_that_is_cancelled() -> None:
     await asyncio.sleep(0)
     look.set_result("it is secret")
     assert await second == "it is secret"
+
+
+def here(marked: str, settings: Settings, *, is_invoked: bool = False) -> str:
+    place = snapshot_of(marked)
+    return Permission(settings, lambda uri: found(None)).refusal_here(place, is_invoked=is_invoked) or ""
+
+
+def test_only_requests_of_a_person_are_answered_if_the_user_says_so() -> None:
+    settings = Settings(suggest=SuggestSettings(automatic=False))
+    assert "suggest.automatic is off" in here(f"a = {CURSOR}", settings)
+    assert here(f"a = {CURSOR}", settings, is_invoked=True) == ""
+
+
+def test_comments_and_strings_are_left_alone_if_the_user_says_so() -> None:
+    settings = Settings(suggest=SuggestSettings(comments=False))
+    assert "suggest.comments is off" in here(f"# a{CURSOR}", settings)
+    assert here(f"a = 'b{CURSOR}'", settings) == here(f"a = {CURSOR}", settings) == ""
+    settings = Settings(languages={"python": {"strings": False}})
+    assert "suggest.strings is off for python" in here(f"a = 'b{CURSOR}'", settings)
+    assert here(f"# a{CURSOR}", settings) == ""
+
+
+async def test_a_language_may_be_off() -> None:
+    permission = Permission(Settings(languages={"go": {"enabled": False}}), lambda uri: found(None))
+    assert await permission.refusal(HERE) is None
+    assert await permission.refusal(snapshot_of(CURSOR, language="go")) == "suggest.enabled is off for go"

@@ -31,7 +31,12 @@ async def test_initialize(start_editor: StartEditor, client: str, encoding: str)
     assert sync == types.TextDocumentSyncOptions(True, types.TextDocumentSyncKind.Incremental, save=True)
     assert result.capabilities.inline_completion_provider == types.InlineCompletionOptions()
     assert result.capabilities.execute_command_provider
-    assert result.capabilities.execute_command_provider.commands == ("dllm.status", "dllm.restart")
+    assert result.capabilities.execute_command_provider.commands == (
+        "dllm.status",
+        "dllm.restart",
+        "dllm.pause",
+        "dllm.resume",
+    )
 
 
 async def test_shutdown_and_exit(start_editor: StartEditor) -> None:

@@ -75,6 +75,7 @@ class Client:
     def __init__(self, settings: Settings) -> None:
         self.reader = asyncio.StreamReader()
         self.received: list[dict[str, Any]] = []
+        self.configuration: Any = None
         self.session = new_session(settings)
         self.serving = asyncio.ensure_future(self.session.serve(self.reader, self._take))
         self._ids = 0
@@ -90,6 +91,8 @@ class Client:
         self._news.set()
         if message.get("method") == "window/workDoneProgress/create":
             self.send({"id": message["id"], "result": None})
+        if message.get("method") == "workspace/configuration":
+            self.send({"id": message["id"], "result": [self.configuration]})
 
     def send(self, message: dict[str, Any]) -> None:
         self.send_body(json.dumps({"jsonrpc": "2.0", **message}).encode())
@@ -145,7 +148,7 @@ class Client:
         }
         result = await self.request("initialize", params)
         self.notify("initialized", {})
-        await until(lambda: self.session.backend.autocomplete is not None)
+        await until(lambda: self.session.backend.autocomplete("python") is not None)
         assert isinstance(result, dict)
         return result
 

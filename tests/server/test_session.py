@@ -169,6 +169,103 @@ async def test_a_change_of_a_part_leaves_the_rest(
     assert client.warnings == []
 
 
+ASKS = {"workspace": {"configuration": True}}
+
+
+@pytest.mark.parametrize("answer", [{"model": "/models/asked"}, {"dllm-lsp.model": "/models/asked"}])
+async def test_a_client_that_can_be_asked_is_asked_for_its_settings(
+    client: Client, engines: list[FakeEngine], answer: Any
+) -> None:
+    client.configuration = answer
+    await client.begin(ASKS, options={"model": "/models/mine", "suggest": {"confidence": 0}})
+    assert [engine.settings.model for engine in engines] == ["/models/asked"]
+    client.configuration = {}
+    client.notify(SETTINGS, {"settings": None})
+    await until(lambda: len(engines) == 2)
+    assert engines[1].settings.model == "/models/mine"
+    [item] = (await client.message(lambda each: each.get("method") == "workspace/configuration"))["params"][
+        "items"
+    ]
+    assert item["section"] == "dllm-lsp"
+
+
+@pytest.mark.parametrize("answer", [None, 3, [], "dllm-lsp"])
+async def test_a_client_that_has_no_settings_to_tell_keeps_those_that_it_sent(
+    client: Client, engines: list[FakeEngine], answer: Any
+) -> None:
+    client.configuration = answer
+    await client.begin(ASKS, options={"model": "/models/mine"})
+    client.notify(SETTINGS, {"settings": {"suggest.enabled": False}})
+    client.open("value = ")
+    assert await client.complete(0, 8) == []
+    assert [engine.settings.model for engine in engines] == ["/models/mine"]
+    assert client.warnings == []
+
+
+async def test_a_client_that_cannot_be_asked_is_not(client: Client) -> None:
+    await client.begin()
+    client.notify(SETTINGS, {"settings": None})
+    client.open("value = ")
+    assert await client.complete(0, 8) != []
+    assert not any(message.get("method") == "workspace/configuration" for message in client.received)
+
+
+async def test_the_projects_file_turns_off_and_is_read_again_when_it_is_saved(
+    client: Client, engines: list[FakeEngine], tmp_path: Path
+) -> None:
+    file = tmp_path / ".dllm-lsp.toml"
+    file.write_text("suggest.enabled = false\nmodel = 'evil'\n")
+    await client.begin(root=tmp_path.as_uri())
+    client.open("value = ")
+    assert await client.complete(0, 8) == []
+    assert engines[0].settings.model == "auto"
+    assert [warning.split(": ")[1] for warning in client.warnings] == [
+        'a project cannot set "model", only you can.'
+    ]
+    file.write_text("")
+    client.notify("textDocument/didSave", {"textDocument": {"uri": file.as_uri()}})
+    async with asyncio.timeout(PATIENCE):
+        while await client.complete(0, 8) == []:
+            await asyncio.sleep(0.005)
+    assert len(client.warnings) == 1
+
+
+async def test_a_language_has_its_own_settings(client: Client, engines: list[FakeEngine]) -> None:
+    await client.begin(options={"languages": {"python": {"confidence": 1}, "go": {"enabled": False}}})
+    client.open("value = ")
+    assert await client.complete(0, 8) == ("compute(1)", (0, 8, 0, 8))
+    item = {"uri": "file:///work/app.go", "languageId": "go", "version": 1, "text": "value := "}
+    client.notify("textDocument/didOpen", {"textDocument": item})
+    assert await client.complete(0, 9, "file:///work/app.go") == []
+
+
+async def test_suggestions_are_paused_and_resumed(client: Client, engines: list[FakeEngine]) -> None:
+    await client.begin()
+    client.open("value = ")
+    await client.request("workspace/executeCommand", {"command": "dllm.pause"})
+    assert await client.complete(0, 8) == []
+    status = await client.request("workspace/executeCommand", {"command": "dllm.status"})
+    assert (status["state"], "paused" in status["detail"]) == ("inactive", True)
+    await client.request("workspace/executeCommand", {"command": "dllm.resume"})
+    assert await client.complete(0, 8) == ("compute(1)", (0, 8, 0, 8))
+
+
+async def test_only_what_a_person_asks_for_is_suggested_if_the_user_says_so(client: Client) -> None:
+    await client.begin(options={"suggest": {"automatic": False}})
+    client.open("value = ")
+    assert await client.complete(0, 8) == []
+    assert await client.complete(0, 8, triggerKind=1) == ("compute(1)", (0, 8, 0, 8))
+
+
+@pytest.mark.parametrize(("text", "setting"), [("# a", "comments"), ("'a", "strings")])
+async def test_places_are_left_alone_if_the_user_says_so(client: Client, text: str, setting: str) -> None:
+    await client.begin(options={"suggest": {setting: False}})
+    client.open(text)
+    assert await client.complete(0, len(text)) == []
+    client.notify(SETTINGS, {"settings": {"suggest": {setting: True}}})
+    assert await client.complete(0, len(text)) != []
+
+
 async def test_what_copilots_clients_say_of_themselves_is_no_setting(client: Client) -> None:
     info = {"name": "Vim", "version": "9"}
     await client.begin(options={"editorInfo": info, "editorPluginInfo": info, "model": "/models/mine"})

@@ -27,12 +27,23 @@ export async function activate(context: ExtensionContext): Promise<void> {
       { language: LANGUAGE, scheme: 'untitled' },
     ],
     initializationOptions: () => serverSettings(context),
+    middleware: {
+      // Of itself the client library would send the defaults, too.
+      workspace: {
+        configuration: (asked, token, next) =>
+          asked.items.every((item) => item.section === SECTION)
+            ? asked.items.map(() => serverSettings(context))
+            : next(asked, token),
+      },
+    },
     outputChannel: channel,
   };
   context.subscriptions.push(
     channel,
     commands.registerCommand('dllm-lsp.restart', () => restart(options)),
     commands.registerCommand('dllm-lsp.status', showStatus),
+    commands.registerCommand('dllm-lsp.pause', () => execute('dllm.pause')),
+    commands.registerCommand('dllm-lsp.resume', () => execute('dllm.resume')),
     workspace.onDidChangeConfiguration((event) => configure(event, context, options)),
   );
   await start(options);
@@ -66,6 +77,13 @@ async function restart(options: LanguageClientOptions): Promise<void> {
     await client.sendRequest(ExecuteCommandRequest.type, { command: 'dllm.restart' });
   } else if (client?.state !== State.Starting) {
     await start(options);
+  }
+}
+
+/** Runs a command of the server, where it runs. */
+async function execute(command: string): Promise<void> {
+  if (client?.isRunning()) {
+    await client.sendRequest(ExecuteCommandRequest.type, { command });
   }
 }
 
