@@ -7,7 +7,7 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
-from msgspec import json
+from msgspec import json, structs
 
 from dllm_lsp.assist.autocomplete import Autocomplete
 from dllm_lsp.assist.engines import engine_for
@@ -17,6 +17,7 @@ from dllm_lsp.cli.location import Location
 from dllm_lsp.client.tuned import choose
 from dllm_lsp.fingerprints import fingerprint
 from dllm_lsp.infill.pieces import Draft
+from dllm_lsp.languages.lookup import is_code
 from dllm_lsp.project.background import at_once
 from dllm_lsp.project.exclusions import Exclusions
 from dllm_lsp.project.files import path_of
@@ -28,6 +29,7 @@ from dllm_lsp.suggest.suggestion import Suggestion
 from dllm_lsp.text.snapshot import Snapshot
 
 READY_SECONDS = 120.0
+LEISURE_MILLISECONDS = 60_000.0
 
 
 def complete(location: Location, settings: Settings, *, as_json: bool, trace: bool) -> int:
@@ -36,7 +38,7 @@ def complete(location: Location, settings: Settings, *, as_json: bool, trace: bo
     Raises CommandError when the place is none or the engine cannot be used.
     """
     snapshot = location.snapshot()
-    settings = _with_project(snapshot, settings)
+    settings = _at_leisure(_with_project(snapshot, settings))
     drafts: list[Draft] = []
     suggestion = None
     if (reason := asyncio.run(_refusal(snapshot, settings))) is None:
@@ -50,6 +52,8 @@ def complete(location: Location, settings: Settings, *, as_json: bool, trace: bo
         print(json.encode(_figures(suggestion)).decode())
     elif suggestion is not None:
         print(suggestion.text)
+    if suggestion is None and reason is None and not is_code(location.file.name):
+        reason = f"{location.file.name} is in no language that models here are made for, such as Python"
     if suggestion is None:
         print(f"dllm-lsp: nothing to suggest here{f': {reason}' if reason else ''}", file=sys.stderr)
     return 0
@@ -69,6 +73,12 @@ def _with_project(snapshot: Snapshot, settings: Settings) -> Settings:
     for problem in problems:
         print(f"dllm-lsp: {problem}", file=sys.stderr)
     return settings
+
+
+def _at_leisure(settings: Settings) -> Settings:
+    """Return the settings without a limit on time where the user set none, so that a place has one answer."""
+    milliseconds = settings.suggest.milliseconds or LEISURE_MILLISECONDS
+    return structs.replace(settings, suggest=structs.replace(settings.suggest, milliseconds=milliseconds))
 
 
 async def ask(

@@ -34,7 +34,10 @@ OLDEST_NEOVIM = (0, 12)
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """One thing looked at; `advice` says what to do, and is empty where all is well."""
+    """One thing looked at; `advice` says what to do, and is empty where all is well.
+
+    What is not needed works without the advice, too.
+    """
 
     subject: str
     found: str
@@ -43,12 +46,14 @@ class Finding:
 
 
 def doctor(settings: Settings) -> int:
-    """Print the findings; return 1 if something that is needed is wrong, else 0."""
+    """Print the findings; return 1 if something is wrong, which is marked "!!", and 0 if there is advice at most."""
     console = Console(highlight=False, soft_wrap=True)
     is_well = True
     for finding in examine(settings):
         is_well = is_well and not (finding.advice and finding.is_needed)
-        style, mark = ("red" if finding.is_needed else "yellow", "!!") if finding.advice else ("green", "ok")
+        style, mark = ("green", "ok")
+        if finding.advice:
+            style, mark = ("red", "!!") if finding.is_needed else ("yellow", "->")
         console.print(Text.assemble((mark, style), "  ", (f"{finding.subject:<14}", "bold"), finding.found))
         if finding.advice:
             console.print(Text(f"{'':18}{finding.advice}", style))

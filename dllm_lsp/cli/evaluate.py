@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import argparse
 import os
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, get_args
 
@@ -15,6 +16,9 @@ from dllm_lsp.settings import Effort, Settings
 
 _KINDS = ("rest-of-line", "line", "block", "argument")
 _HOLES = 1000
+
+EXTRA = ("psutil", "rapidfuzz")
+"""The modules of the extra `eval`."""
 
 
 def add_eval(commands: Any, common: argparse.ArgumentParser) -> None:
@@ -47,15 +51,22 @@ def add_eval(commands: Any, common: argparse.ArgumentParser) -> None:
     calibrate.add_argument("--diagram", type=Path, metavar="FILE", help="draw what was found there, as SVG")
 
 
+def check(options: argparse.Namespace) -> None:
+    """Raise CommandError for what can be told before anything that takes seconds is imported."""
+    missing = [name for name in EXTRA if find_spec(name) is None]
+    if missing:
+        raise CommandError(f"eval needs {' and '.join(missing)}: pip install 'dllm-lsp[eval]'")
+    if not options.path.exists():
+        raise CommandError(f"there is no file or folder {options.path}")
+
+
 def evaluate(options: argparse.Namespace, settings: Settings) -> int:
     """Run the command and return its exit status; raise CommandError on bad input."""
     # As the engine's process has it, before torch is imported.
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
-    try:
-        from dllm_lsp.evaluation.command import run  # noqa: PLC0415
-        from dllm_lsp.models.checkpoints.errors import CheckpointError  # noqa: PLC0415
-    except ModuleNotFoundError as error:
-        raise CommandError(f"eval needs {error.name}: pip install 'dllm-lsp[eval]'") from error
+    from dllm_lsp.evaluation.command import run  # noqa: PLC0415
+    from dllm_lsp.models.checkpoints.errors import CheckpointError  # noqa: PLC0415
+
     try:
         run(options, settings)
     except (ValueError, CheckpointError) as error:

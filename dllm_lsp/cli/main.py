@@ -13,8 +13,8 @@ from collections.abc import Callable, Sequence
 import msgspec
 
 from dllm_lsp import __version__
-from dllm_lsp.cli.errors import CommandError
-from dllm_lsp.cli.evaluate import add_eval, evaluate
+from dllm_lsp.cli.errors import CommandError, in_words
+from dllm_lsp.cli.evaluate import add_eval, check, evaluate
 from dllm_lsp.cli.location import Location
 from dllm_lsp.cli.models import add_models, have, models
 from dllm_lsp.cli.train import add_train, train
@@ -43,7 +43,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         return _run(parser, options, settings)
     except (CommandError, OSError) as error:
-        print(f"dllm-lsp: {error}", file=sys.stderr)
+        print(f"dllm-lsp: {in_words(error)}", file=sys.stderr)
         return 1
     except KeyboardInterrupt:
         return 130
@@ -74,6 +74,7 @@ def _doctor(options: argparse.Namespace, settings: Settings) -> int:
 
 
 def _evaluate(options: argparse.Namespace, settings: Settings) -> int:
+    check(options)
     have(settings.model)
     return evaluate(options, settings)
 

@@ -74,6 +74,8 @@ def add_train(commands: Any, common: argparse.ArgumentParser) -> None:
 
 def train(options: argparse.Namespace, settings: Settings) -> int:
     """Run the command and return its exit status; raise CommandError or OSError on bad input."""
+    if options.corpus and not options.corpus.is_dir():
+        raise CommandError(f"there is no folder {options.corpus}")
     # Read when torch is imported; see the engine's process.
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
     import torch  # noqa: PLC0415

@@ -16,7 +16,7 @@ from tqdm import tqdm
 from dllm_lsp.evaluation.answers import Answer, Writer
 from dllm_lsp.evaluation.case import Case
 from dllm_lsp.evaluation.figures import Figures, Gate, figures, gates
-from dllm_lsp.evaluation.tables import figures_table, gates_table
+from dllm_lsp.evaluation.tables import figures_table, gates_table, in_words
 
 
 @dataclass(frozen=True)
@@ -37,7 +37,7 @@ class Report:
         ]
         if self.gates:
             parts.insert(1, gates_table(self.gates))
-        return "\n\n".join([*parts, self.setting])
+        return "\n\n".join([*parts, self.setting, in_words(next(iter(self.predicted.values())), self.gates)])
 
 
 def report(writer: Writer, cases: Sequence[Case]) -> Report:

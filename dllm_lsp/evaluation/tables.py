@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from dllm_lsp.evaluation.figures import Figures, Gate
+from dllm_lsp.settings import SuggestSettings
 
 _ROWS = {
     "cases": "cases",
@@ -58,6 +59,19 @@ def gates_table(gates: Sequence[Gate]) -> str:
             ["exactly right of these", *precisions],
         ],
     )
+
+
+def in_words(figures: Figures, gates: Sequence[Gate]) -> str:
+    """Return what the figures come to, in a sentence or two."""
+    said = f"Of {figures.cases:,} holes, {figures.exact:.0%} were filled with exactly what stood there."
+    if not gates:
+        return said
+    gate = min(gates, key=lambda gate: abs(gate.confidence - SuggestSettings().confidence))
+    said += f" At suggest.confidence {gate.confidence:.1f}, something is shown at {gate.coverage:.0%}"
+    said += " of the places on one line"
+    if gate.precision is not None:
+        said += f", and {gate.precision:.0%} of that is exactly right"
+    return f"{said}."
 
 
 def _shown(name: str, value: float | None) -> str:

@@ -32,10 +32,12 @@ def read_files(path: Path) -> list[SourceFile]:
 
 
 def iterate_files(path: Path) -> Iterator[SourceFile]:
-    """Read a JSON-lines file one row at a time; raise ValueError with its name if it is none."""
+    """Read a JSON-lines file one row at a time; raise ValueError with its name if it is none, or is not there."""
     decoder = json.Decoder(SourceFile)
     try:
         with path.open("rb") as rows:
             yield from (decoder.decode(row) for row in rows if row.strip())
+    except FileNotFoundError as error:
+        raise ValueError(f"there is no corpus file {path}") from error
     except ValueError as error:
         raise ValueError(f"{path} is not a corpus file: {error}") from error

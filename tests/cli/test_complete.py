@@ -31,6 +31,7 @@ class KnownEngine:
     status = Status(state="ready", before=1000, after=1000)
     notices: tuple[str, ...] = ()
     holes: ClassVar[list[Hole]] = []
+    limits: ClassVar[list[Limits]] = []
     written = ("number", " * ", "2")
 
     def __init__(
@@ -56,6 +57,7 @@ class KnownEngine:
         first, *others = self.written
         masked = (Piece(first, 0.5), *(Piece(None, 0.25) for _ in others))
         self.holes.append(hole)
+        self.limits.append(limits)
         on_draft(Draft(1, masked))
         pieces = (Piece(first, 0.5), *(Piece(text, 1.0) for text in others))
         on_draft(Draft(2, pieces))
@@ -71,7 +73,7 @@ def place(tmp_path: Path) -> str:
 
 @pytest.fixture
 def known(monkeypatch: pytest.MonkeyPatch) -> type[KnownEngine]:
-    engine = type("Engine", (KnownEngine,), {"holes": []})
+    engine = type("Engine", (KnownEngine,), {"holes": [], "limits": []})
     monkeypatch.setattr("dllm_lsp.cli.complete.engine_for", engine)
     return engine
 
@@ -87,6 +89,27 @@ def test_the_bundled_model_answers(run: Run, place: str) -> None:
     assert 0 <= figures["confidence"] <= 1
     assert 1 <= figures["steps"] <= figures["passes"]
     assert figures["milliseconds"] > 0
+
+
+def test_a_place_has_one_answer_since_nothing_hurries(
+    place: str, known: type[KnownEngine], capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["complete", place]) == 0
+    assert main(["complete", place, "--set", "suggest.milliseconds=50"]) == 0
+    assert [limits.milliseconds for limits in known.limits] == [complete.LEISURE_MILLISECONDS, 50]
+
+
+def test_a_language_that_is_not_served_is_named(
+    known: type[KnownEngine],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    (tmp_path / "README.md").write_text("# A\n")
+    monkeypatch.setattr(known, "written", ("",))
+    assert main(["complete", f"{tmp_path}/README.md:1:4"]) == 0
+    said = capsys.readouterr()
+    assert "README.md is in no language that models here are made for, such as Python" in said.err
 
 
 def test_what_the_bundled_model_is_asked_again_it_answers_again(run: Run, place: str) -> None:

@@ -31,6 +31,20 @@ def test_a_model_that_is_not_there_is_advice_and_a_failure(run: Run) -> None:
     assert 'Set "model" to "bundled"' in done.stdout
 
 
+@pytest.mark.parametrize(("is_needed", "status", "mark"), [(True, 1, "!!"), (False, 0, "->")])
+def test_what_is_marked_as_wrong_is_a_failure_and_advice_is_none(
+    is_needed: bool,
+    status: int,
+    mark: str,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    findings = [doctor.Finding("a", "well"), doctor.Finding("b", "found", "do this", is_needed)]
+    monkeypatch.setattr(doctor, "examine", lambda settings: iter(findings))
+    assert doctor.doctor(Settings()) == status
+    assert [line.split()[0] for line in capsys.readouterr().out.splitlines()] == ["ok", mark, "do"]
+
+
 @pytest.mark.parametrize(
     ("says", "advises"), [("NVIM v0.11.4", True), ("NVIM v0.12.0-dev", False), ("NVIM v1.0.0", False)]
 )

@@ -1,5 +1,8 @@
 """`dllm-lsp eval` from end to end, with a tiny model."""
 
+import re
+import sys
+import tomllib
 from pathlib import Path
 
 import pytest
@@ -8,6 +11,7 @@ from msgspec import json
 from test_calibrate import FILES, writer
 from tiny_model import SOURCE, tiny_checkpoint
 
+from dllm_lsp.cli.evaluate import EXTRA
 from dllm_lsp.cli.main import main
 from dllm_lsp.engine.calibration import read_calibration
 from dllm_lsp.engine.engine import Engine
@@ -71,6 +75,12 @@ def test_holes_are_filled_with_and_without_their_length(
     assert "| cases | 20 |" in printed.out
     assert "| confidence gate | 0.0 |" in printed.out
     assert "20/20" in printed.err
+    last = printed.out.splitlines()[-1]
+    assert re.fullmatch(
+        r"Of 20 holes, \d+% were filled with exactly what stood there\. At suggest\.confidence 0\.3, something is "
+        r"shown at \d+% of the places on one line(, and \d+% of that is exactly right)?\.",
+        last,
+    )
     assert found["predicted"]["all"]["cases"] == len(found["answers"]) == 20
     for answer in found["answers_with_length"]:
         if answer["kind"] == "block" and answer["fits"]:
@@ -129,7 +139,8 @@ def test_a_calibration_is_written_into_the_checkpoint_and_used(
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["holes", "{nowhere}"], "nowhere"),
+        (["holes", "{nowhere}"], "there is no file or folder"),
+        (["human-eval-infilling", "{nowhere}"], "there is no file or folder"),
         (["holes", "{holes}", "--model={nowhere}"], "nowhere"),
         (["holes", "{model}"], "no Python code"),
         (["human-eval-infilling", "{repair}"], "not a file of HumanEval"),
@@ -158,6 +169,26 @@ def test_bad_input_is_told(
     last = capsys.readouterr().err.splitlines()[-1]
     assert last.startswith("dllm-lsp: ")
     assert message in last
+    assert "Errno" not in last
+
+
+@pytest.mark.parametrize("missing", [{"psutil"}, {"psutil", "rapidfuzz"}])
+def test_what_is_not_installed_is_told_before_anything_else(
+    missing: set[str], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr("dllm_lsp.cli.evaluate.find_spec", lambda name: None if name in missing else name)
+    monkeypatch.setattr(
+        sys.modules["dllm_lsp.cli.main"], "have", lambda model: pytest.fail("a model is looked for")
+    )
+    assert main(["eval", "holes", "/nope"]) == 1
+    names = " and ".join(sorted(missing))
+    assert capsys.readouterr().err == f"dllm-lsp: eval needs {names}: pip install 'dllm-lsp[eval]'\n"
+
+
+def test_what_is_looked_for_is_the_extra() -> None:
+    project = tomllib.loads((Path(__file__).parents[2] / "pyproject.toml").read_text())["project"]
+    extra = project["optional-dependencies"]["eval"]
+    assert sorted(re.split(r"[^\w-]", each)[0] for each in extra) == sorted(EXTRA)
 
 
 @pytest.mark.parametrize(
@@ -168,9 +199,3 @@ def test_bad_usage_is_told(arguments: list[str], capsys: pytest.CaptureFixture[s
         main(["eval", *arguments])
     assert ended.value.code == 2
     assert "usage: dllm-lsp eval" in capsys.readouterr().err
-
-
-def test_a_missing_extra_is_told(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
-    monkeypatch.setitem(__import__("sys").modules, "dllm_lsp.evaluation.command", None)
-    assert main(["eval", "holes", "x"]) == 1
-    assert "pip install 'dllm-lsp[eval]'" in capsys.readouterr().err

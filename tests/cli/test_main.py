@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 
@@ -65,6 +66,25 @@ def test_wrong_usage_is_explained(
     said = capsys.readouterr()
     assert said.out == ""
     assert message in said.err
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["train", "--corpus", "/nope", "--run", "/nope/run"],
+        ["train", "--corpus", "{folder}", "--run", "{folder}/run"],
+        ["train", "--repo", "/nope"],
+        ["eval", "repair", "/nope"],
+        ["--tcp", "192.0.2.1:0"],
+    ],
+)
+def test_what_is_not_there_is_told_in_words(
+    arguments: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main([argument.format(folder=tmp_path) for argument in arguments]) == 1
+    said = capsys.readouterr().err
+    assert said.startswith("dllm-lsp: ")
+    assert "Errno" not in said
 
 
 def test_settings_before_and_behind_a_command_both_count(
