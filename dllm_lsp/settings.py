@@ -59,6 +59,16 @@ class EngineSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
             description="a whole number from 0 to 1024",
         ),
     ] = 0
+    memory: Annotated[
+        int,
+        Meta(
+            ge=0,
+            le=1_000_000,
+            title="megabytes of memory for what the model has read of your documents; 0 gives each model what it needs "
+            "(`bundled` 128, others 256)",
+            description="a whole number of megabytes from 0 to 1000000",
+        ),
+    ] = 0
     linger: Annotated[
         float,
         Meta(

@@ -12,6 +12,7 @@ import time
 from collections.abc import Callable, Sequence
 
 from dllm_lsp.host import process
+from dllm_lsp.host.engine import Wanted
 from dllm_lsp.infill.hole import Hole
 from dllm_lsp.infill.limits import Limits
 from dllm_lsp.infill.pieces import Draft, Infilled, Piece
@@ -36,8 +37,11 @@ class FakeEngine:
         self.snippets = 0
         self.milliseconds = 200.0
         self.after = 1000
+        self.forgotten: list[str] = []
 
     def begin(self, document: str, hole: Hole, limits: Limits) -> FakeRequest:
+        if document == "forgotten":
+            return FakeRequest(document, "\n".join(self.forgotten), limits.passes)
         if "error" in document:
             raise ValueError("this hole cannot be filled")
         if "defect" in document:
@@ -46,6 +50,9 @@ class FakeEngine:
             raise MemoryError
         writes_lines = "lines" in document and hole.before.endswith(":")
         return FakeRequest(document, LINES if writes_lines else hole.before.upper(), limits.passes)
+
+    def forget(self, document: str) -> None:
+        self.forgotten.append(document)
 
     def step(self, requests: Sequence[FakeRequest]) -> None:
         slow = any("slow" in request.document for request in requests)
@@ -81,7 +88,8 @@ class FakeRequest:
         self.passes = 0
 
 
-def load(model: str, device: str, precision: str, threads: int, report: Callable[[str], None]) -> FakeEngine:
+def load(wanted: Wanted, report: Callable[[str], None]) -> FakeEngine:
+    model = wanted.model
     if "broken" in model:
         raise ValueError(f"{model} holds no weights")
     if "deadly" in model:
@@ -92,7 +100,7 @@ def load(model: str, device: str, precision: str, threads: int, report: Callable
         report("2 of 2")
         time.sleep(1)  # for a client to come and hear it
         threading.Timer(0.1, report, ["and one too many"]).start()
-    return FakeEngine(device, precision)
+    return FakeEngine(wanted.device, wanted.precision)
 
 
 if __name__ == "__main__":

@@ -40,6 +40,10 @@ class Engine(Protocol):
         """
         ...
 
+    def forget(self, document: str) -> None:
+        """Nothing more will be asked of a document for now: what is kept of it may go."""
+        ...
+
     async def restart(self) -> None:
         """End the engine, for whoever else uses it too, and start it again."""
         ...

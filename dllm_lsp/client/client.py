@@ -75,6 +75,11 @@ class EngineClient:
         except ValueError:
             return None  # text that is too long to send, or no text at all
 
+    def forget(self, document: str) -> None:
+        """Tell the engine that nothing more will be asked of a document for now."""
+        if self._link is not None:
+            self._link.forget(document)
+
     async def restart(self) -> None:
         """End the engine, for whoever else uses it too, and start it again."""
         await self.close()

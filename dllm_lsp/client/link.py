@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from itertools import count
 
@@ -18,6 +19,7 @@ from dllm_lsp.wire.messages import (
     Dropped,
     Failure,
     Filled,
+    Forget,
     Infill,
     Ping,
     Pong,
@@ -103,6 +105,11 @@ class Link:
             raise
         finally:
             self._pending.pop(request, None)
+
+    def forget(self, document: str) -> None:
+        """Tell the engine that what it keeps of a document may go."""
+        with suppress(ValueError):  # no text, and so no document that it knows
+            self._channel.send(Forget(document))
 
     def _take(self, message: ToClient) -> None:
         match message:

@@ -113,6 +113,7 @@ class Supervisor:
             f"--device={settings.engine.device}",
             f"--precision={settings.engine.precision}",
             f"--threads={settings.engine.threads}",
+            f"--memory={settings.engine.memory}",
             f"--linger={settings.engine.linger}",
         ]
 

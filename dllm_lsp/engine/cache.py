@@ -8,7 +8,7 @@ from typing import Generic, TypeVar
 
 from dllm_lsp.engine.model import Context
 
-DEFAULT_BYTES = 512 * 1024 * 1024
+MEGABYTE = 1024 * 1024
 
 _Context = TypeVar("_Context", bound=Context)
 
@@ -16,8 +16,8 @@ _Context = TypeVar("_Context", bound=Context)
 class ContextCache(Generic[_Context]):
     """The contexts used last, within a number of bytes; the newest one always stays."""
 
-    def __init__(self, new: Callable[[str], _Context], limit: int = DEFAULT_BYTES) -> None:
-        """`new` makes the empty context of a document in a language."""
+    def __init__(self, new: Callable[[str], _Context], limit: int) -> None:
+        """`new` makes the empty context of a document in a language; `limit` is in bytes."""
         self._new, self._limit = new, limit
         self._contexts: OrderedDict[tuple[str, str], _Context] = OrderedDict()
 
@@ -31,6 +31,11 @@ class ContextCache(Generic[_Context]):
         while len(self._contexts) > 1 and sum(c.bytes for c in self._contexts.values()) > self._limit:
             self._contexts.popitem(last=False)
         return context
+
+    def forget(self, document: str) -> None:
+        """Forget a document, in whatever language."""
+        for key in [key for key in self._contexts if key[0] == document]:
+            del self._contexts[key]
 
     def clear(self) -> None:
         """Forget all of them."""

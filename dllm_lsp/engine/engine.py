@@ -10,7 +10,7 @@ from typing import Any
 import torch
 
 from dllm_lsp.engine.budget import Budget
-from dllm_lsp.engine.cache import ContextCache
+from dllm_lsp.engine.cache import MEGABYTE, ContextCache
 from dllm_lsp.engine.calibration import read_calibration
 from dllm_lsp.engine.effort import EFFORTS, Effort
 from dllm_lsp.engine.loading import load_model
@@ -26,15 +26,25 @@ from dllm_lsp.models.checkpoints.tokenizer import TextTokenizer
 CHARACTERS_PER_TOKEN = 3
 """A little less than code has on average, so that a window of so many characters seldom has to be cut again."""
 
+LEAST, MOST = 128, 256
+"""Megabytes of documents that are cached for a small model, and for others. Measured in docs/engine.md."""
+
 
 class Engine:
     """A model, its tokenizer, and what is cached of the documents it serves; used by one thread at a time."""
 
     def __init__(
-        self, model: Model[Any, Any, Any], tokenizer: TextTokenizer, name: str, device: torch.device
+        self,
+        model: Model[Any, Any, Any],
+        tokenizer: TextTokenizer,
+        name: str,
+        device: torch.device,
+        *,
+        memory: int = MOST,
     ) -> None:
+        """`memory` is how many megabytes of documents may be cached."""
         self._model, self._tokenizer, self._device = model, tokenizer, device
-        self._cache = ContextCache(model.context)
+        self._cache = ContextCache(model.context, memory * MEGABYTE)
         self.model, self.device = name, str(device)
         self.before = CHARACTERS_PER_TOKEN * model.before
         self.after = CHARACTERS_PER_TOKEN * model.after
@@ -45,9 +55,18 @@ class Engine:
 
     @classmethod
     def load(
-        cls, model: str, device: str, threads: int, precision: str = "auto", report: Report | None = None
+        cls,
+        model: str,
+        device: str,
+        threads: int,
+        precision: str = "auto",
+        report: Report | None = None,
+        *,
+        memory: int = 0,
     ) -> Engine:
         """Load a model; `threads` 0 means all cores, or one for a small model. `report` hears of a download.
+
+        At most `memory` megabytes of documents are cached; 0 means what suits the model.
 
         Raises CheckpointError, HubError, or ValueError for a device or precision that this machine has not.
         """
@@ -55,7 +74,8 @@ class Engine:
         loaded = load_model(folder, place, precision)
         if threads or loaded.model.is_small:
             torch.set_num_threads(threads or 1)
-        engine = cls(loaded.model, loaded.tokenizer, model, place)
+        memory = memory or (LEAST if loaded.model.is_small else MOST)
+        engine = cls(loaded.model, loaded.tokenizer, model, place, memory=memory)
         engine.precision = loaded.precision
         engine.calibration = read_calibration(folder)
         return engine
@@ -77,6 +97,10 @@ class Engine:
         asked = Asked(hole.before, self._model.read(hole), limits, effort)
         served = Served(self._model, self._tokenizer, self._device, self.calibration, self._cache.clear)
         return Request(served, self._cache.of(document, hole.language), asked, budget)
+
+    def forget(self, document: str) -> None:
+        """Give up what is cached of a document; requests that run keep what they hold."""
+        self._cache.forget(document)
 
     @torch.inference_mode()
     def step(self, requests: Sequence[Request]) -> None:

@@ -5,16 +5,18 @@ from __future__ import annotations
 import os
 
 from dllm_lsp.host import process
-from dllm_lsp.host.engine import Engine, Report
+from dllm_lsp.host.engine import Engine, Report, Wanted
 from dllm_lsp.host.memory import trim
 
 
-def load(model: str, device: str, precision: str, threads: int, report: Report) -> Engine:
+def load(wanted: Wanted, report: Report) -> Engine:
     """Load the engine, which takes seconds. What it raises is for the user to read."""
     # Here, because torch takes seconds to import, and clients are to hear meanwhile that the model loads.
     from dllm_lsp.engine.engine import Engine as DiffusionEngine  # noqa: PLC0415
 
-    engine = DiffusionEngine.load(model, device, threads, precision, report)
+    engine = DiffusionEngine.load(
+        wanted.model, wanted.device, wanted.threads, wanted.precision, report, memory=wanted.memory
+    )
     trim()
     return engine
 

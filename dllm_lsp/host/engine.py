@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol
 
 from dllm_lsp.infill.hole import Hole
 from dllm_lsp.infill.limits import Limits
@@ -11,6 +11,16 @@ from dllm_lsp.infill.pieces import Draft, Infilled
 
 Report = Callable[[str], None]
 """Hears in words how far loading is."""
+
+
+class Wanted(NamedTuple):
+    """Which engine a client wants; `threads` and `memory`, in megabytes, may be 0, for what suits the model."""
+
+    model: str
+    device: str
+    precision: str
+    threads: int
+    memory: int
 
 
 class Request(Protocol):
@@ -42,6 +52,10 @@ class Engine(Protocol):
 
     def begin(self, document: str, hole: Hole, limits: Limits) -> Request:
         """Return a request to fill a hole, its context encoded; raise what is wrong with it."""
+        ...
+
+    def forget(self, document: str) -> None:
+        """Give up what is kept of a document between requests."""
         ...
 
     def step(self, requests: Sequence[Any]) -> None:

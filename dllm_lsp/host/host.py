@@ -1,6 +1,6 @@
 """What the engine's process does with its clients' messages.
 
-All of it runs on the event loop but `_advance`, which runs on the engine's only thread. Knows channels, and no
+All of it runs on the event loop but the functions below, which run on the engine's only thread. Knows channels, and no
 sockets.
 """
 
@@ -8,12 +8,15 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from itertools import count
 
+from dllm_lsp.host.documents import Documents
 from dllm_lsp.host.engine import Engine, Report
 from dllm_lsp.host.job import Job, explained
+from dllm_lsp.host.memory import trim
 from dllm_lsp.host.scheduler import Scheduler
 from dllm_lsp.wire.channel import Channel
 from dllm_lsp.wire.messages import (
@@ -21,6 +24,7 @@ from dllm_lsp.wire.messages import (
     Drafted,
     Dropped,
     Failure,
+    Forget,
     Infill,
     Ping,
     Pong,
@@ -28,6 +32,8 @@ from dllm_lsp.wire.messages import (
     ToClient,
     ToEngine,
 )
+
+TRIM_SECONDS = 1.0  # of idleness, after which freed memory is given back
 
 logger = logging.getLogger(__name__)
 
@@ -41,10 +47,13 @@ class Host:
         self._loop = asyncio.get_running_loop()
         self._thread = ThreadPoolExecutor(1, "engine")  # loading too: the number of threads is set per thread
         self._scheduler = Scheduler()
+        self._documents = Documents()
         self._status = Status(state="loading")
         self._channels: dict[int, Channel[ToEngine]] = {}
         self._numbers = count(1)
         self._pings: set[int] = set()
+        self._forgotten: set[str] = set()
+        self._has_freed = False
         self._has_work = asyncio.Event()
         self._is_done = asyncio.Event()
         self._timer = self._loop.call_later(linger, self._is_done.set)
@@ -74,17 +83,21 @@ class Host:
             del self._channels[client]
             self._pings.discard(client)
             self._scheduler.leave(client)
+            self._forget(self._documents.leave(client))
             if not self._channels:
                 self._timer = self._loop.call_later(self._linger, self._is_done.set)
 
     def _receive(self, client: int, message: ToEngine) -> None:
         match message:
             case Infill():
+                self._documents.use(client, message.document)
                 self._submit(Job(client, message))
             case Cancel():
                 job = self._scheduler.cancel(client, message.id)
                 if job is not None:
                     self._send(client, Dropped(message.id, "cancelled"))
+            case Forget():
+                self._forget(self._documents.close(client, message.document))
             case Ping():
                 self._pings.add(client)
                 if not self._scheduler.running:
@@ -99,10 +112,15 @@ class Host:
             self._send(older.client, Dropped(older.message.id, "superseded"))
         self._has_work.set()
 
+    def _forget(self, documents: Collection[str]) -> None:
+        """Have the engine forget documents before its next step."""
+        self._forgotten.update(documents)
+        self._has_work.set()
+
     async def _work(self) -> None:
         engine = await self._loaded()
         while True:
-            await self._until_busy()
+            await self._until_busy(engine)
             running = list(self._scheduler.running)
             if engine is not None:
                 await self._loop.run_in_executor(self._thread, _advance, engine, running)
@@ -146,15 +164,29 @@ class Host:
         if self._status.state == "loading":  # what is told late is out of date
             self._announce(Status(state="loading", detail=detail))
 
-    async def _until_busy(self) -> None:
-        """Let waiting jobs run, as many as may; if none runs then, wait until one comes."""
+    async def _until_busy(self, engine: Engine | None) -> None:
+        """Forget what is to be forgotten, and let waiting jobs run; if there are none, wait until one comes."""
         while True:
+            if self._forgotten:
+                forgotten, self._forgotten, self._has_freed = self._forgotten, set(), True
+                if engine is not None:
+                    await self._loop.run_in_executor(self._thread, _forget, engine, forgotten)
             while self._scheduler.take() is not None:
                 pass
             if self._scheduler.running:
                 return
-            self._has_work.clear()
-            await self._has_work.wait()
+            if not self._forgotten:
+                await self._idle()
+
+    async def _idle(self) -> None:
+        """Wait for work. If none comes soon, give memory that was freed back to the system."""
+        self._has_work.clear()
+        with suppress(TimeoutError):
+            async with asyncio.timeout(TRIM_SECONDS if self._has_freed else None):
+                await self._has_work.wait()
+                return
+        self._has_freed = False
+        await self._loop.run_in_executor(self._thread, trim)
 
     def _show(self, job: Job) -> None:
         """Send a job's draft to a client that asked for drafts, unless it is slow in reading them."""
@@ -182,6 +214,12 @@ class Host:
         channel = self._channels.get(client)
         if channel is not None:
             channel.send(message)
+
+
+def _forget(engine: Engine, documents: Collection[str]) -> None:
+    """Runs on the engine's thread, as all that the engine does."""
+    for document in documents:
+        engine.forget(document)
 
 
 def _advance(engine: Engine, jobs: Sequence[Job]) -> None:

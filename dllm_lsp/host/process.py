@@ -14,23 +14,23 @@ from functools import partial
 from pathlib import Path
 from typing import NoReturn
 
-from dllm_lsp.host.engine import Engine, Report
+from dllm_lsp.host.engine import Engine, Report, Wanted
 from dllm_lsp.host.host import Host
 from dllm_lsp.wire.channel import listen
 from dllm_lsp.wire.log import log_to_stderr
 
-Load = Callable[[str, str, str, int, Report], Engine]
+Load = Callable[[Wanted, Report], Engine]
 
 
 def main(load: Load, arguments: Sequence[str] | None = None) -> NoReturn:
-    """Serve what `load(model, device, precision, threads, report)` returns until the last client has left.
+    """Serve what `load(wanted, report)` returns until the last client has left.
 
     `load` may take its time, on a thread of its own; what it raises, clients read.
     """
     log_to_stderr()
     options = _parser().parse_args(arguments)
-    loaded = partial(load, options.model, options.device, options.precision, options.threads)
-    asyncio.run(serve(options.socket, loaded, options.linger))
+    wanted = Wanted(options.model, options.device, options.precision, options.threads, options.memory)
+    asyncio.run(serve(options.socket, partial(load, wanted), options.linger))
     os._exit(0)  # not sys.exit: it would wait for the engine's thread, which may be loading, or hang
 
 
@@ -55,5 +55,6 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--device", required=True)
     parser.add_argument("--precision", required=True)
     parser.add_argument("--threads", type=int, required=True)
+    parser.add_argument("--memory", type=int, required=True, help="megabytes")
     parser.add_argument("--linger", type=float, required=True, help="seconds")
     return parser

@@ -126,10 +126,12 @@ class Backend:
                 each.outdate()
 
     def forget(self, uri: str) -> None:
-        """Give up what is known of a document's file and those around it."""
+        """Give up what is known of a document, its file and those around it."""
         for each in (self._neighborhoods, self._exclusions):
             if each is not None:
                 each.forget(uri)
+        if self._engine is not None:
+            self._engine.forget(uri)
 
     async def restart(self) -> None:
         """End the engine and start it again."""

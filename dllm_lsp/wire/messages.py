@@ -14,7 +14,7 @@ from dllm_lsp.infill.hole import Hole
 from dllm_lsp.infill.limits import Limits
 from dllm_lsp.infill.pieces import Draft, Infilled
 
-VERSION = 7
+VERSION = 8
 HEADER_BYTES = 4
 MAX_FRAME_BYTES = 16 * 1024 * 1024
 
@@ -37,6 +37,12 @@ class Cancel(Struct, frozen=True, tag="cancel"):
     """Stop the request `id` at its next denoising step; unknown ids are ignored."""
 
     id: int
+
+
+class Forget(Struct, frozen=True, tag="forget"):
+    """Nothing more will be asked of the document for now: what is kept of it may go."""
+
+    document: str
 
 
 class Ping(Struct, frozen=True, tag="ping"):
@@ -93,7 +99,7 @@ class Failure(Struct, frozen=True, tag="failure"):
     message: str
 
 
-ToEngine = Infill | Cancel | Ping
+ToEngine = Infill | Cancel | Forget | Ping
 ToClient = Status | Drafted | Filled | Dropped | Failure | Pong
 
 _encoder = msgpack.Encoder()

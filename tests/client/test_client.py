@@ -10,7 +10,7 @@ from pathlib import Path
 
 import psutil
 import pytest
-from fake_editor import Editor, engines, until
+from fake_editor import PATIENCE, Editor, engines, until
 
 from dllm_lsp.host.scheduler import MAX_RUNNING
 from dllm_lsp.infill.pieces import Draft, Infilled
@@ -43,6 +43,24 @@ async def test_nothing_is_filled_before_the_engine_is_ready(open_editor: OpenEdi
     assert await editor.infill() is None
     assert (await editor.client.wait_ready(20)).state == "ready"
     assert await editor.infill() is not None
+
+
+async def test_a_document_is_forgotten_when_the_last_editor_is_done_with_it(open_editor: OpenEditor):
+    editor, other = await open_editor().ready(), await open_editor().ready()
+    for each in (editor, other):
+        await each.infill("a.py")
+    await editor.infill("b.py")
+    editor.client.forget("\ud800")
+    editor.client.forget("never seen.py")
+    editor.client.forget("a.py")
+    editor.client.forget("b.py")
+    forgotten = await editor.infill("forgotten")
+    assert forgotten is not None
+    assert forgotten.text == "b.py"
+    await other.client.close()
+    async with asyncio.timeout(PATIENCE):
+        while (forgotten := await editor.infill("forgotten")) and forgotten.text != "b.py\na.py":
+            await asyncio.sleep(0.01)
 
 
 async def test_clients_that_start_at_once_share_one_engine(open_editor: OpenEditor, folder: Path):

@@ -43,13 +43,23 @@ def test_the_newest_document_stays_however_small_the_limit() -> None:
 
 
 def test_a_document_in_another_language_is_another() -> None:
-    cache = ContextCache(Sized)
+    cache = ContextCache(Sized, limit=20)
     assert cache.of("one", "python").language == "python"
     assert cache.of("one", "rust").language == "rust"
 
 
+def test_a_document_that_was_closed_is_forgotten_in_every_language() -> None:
+    cache = ContextCache(Sized, limit=40)
+    kept = cache.of("two", "python")
+    closed = [cache.of("one", language) for language in ("python", "rust")]
+    cache.forget("one")
+    cache.forget("never seen")
+    assert cache.of("two", "python") is kept
+    assert [cache.of("one", language) for language in ("python", "rust")] != closed
+
+
 def test_it_can_forget_everything() -> None:
-    cache = ContextCache(Sized)
+    cache = ContextCache(Sized, limit=20)
     context = cache.of("one", "python")
     cache.clear()
     assert cache.of("one", "python") is not context

@@ -34,6 +34,7 @@ class FakeEngine:
         self.on_notice = on_notice
         self.status = Status(state="starting")
         self.holes: list[Hole] = []
+        self.forgotten: list[str] = []
         self.gate = asyncio.Event()
         self.gate.set()
         self.cancelled = 0
@@ -61,6 +62,9 @@ class FakeEngine:
             return None
         pieces = (Piece(self.text, 1.0),)
         return Infilled(pieces=pieces, end=1.0, steps=1, passes=1, encoded=0, milliseconds=1.0)
+
+    def forget(self, document: str) -> None:
+        self.forgotten.append(document)
 
     async def restart(self) -> None:
         self.restarts += 1

@@ -100,6 +100,14 @@ async def test_status_says_which_document_is_left_alone_and_why(
     assert status["state"] == "ready"
 
 
+async def test_the_engine_forgets_what_is_closed(client: Client, engines: list[FakeEngine]) -> None:
+    await client.begin()
+    client.open("value = ")
+    client.notify("textDocument/didClose", {"textDocument": {"uri": "file:///work/app.py"}})
+    await client.request("workspace/executeCommand", {"command": "dllm.status"})
+    assert engines[0].forgotten == ["file:///work/app.py"]
+
+
 async def test_restart_restarts_the_engine(client: Client, engines: list[FakeEngine]) -> None:
     await client.begin()
     assert await client.request("workspace/executeCommand", {"command": "dllm.restart"}) is None
