@@ -48,6 +48,7 @@ class Backend:
         self._settings: Settings | None = None
         self._note = ""
         self._lock = asyncio.Lock()
+        self._changed = asyncio.Event()
 
     @property
     def status(self) -> Status:
@@ -56,6 +57,20 @@ class Backend:
         return (
             structs.replace(status, detail=self._note) if status.state == "ready" and self._note else status
         )
+
+    @property
+    def was_ready(self) -> bool:
+        """Whether an engine was ready at some time."""
+        return self._was_ready
+
+    async def wait_ready(self, seconds: float) -> bool:
+        """Wait until the engine is ready or has failed, at most so long; return whether one was."""
+        with suppress(TimeoutError):
+            async with asyncio.timeout(seconds):
+                while self.status.state not in ("ready", "failed"):
+                    self._changed.clear()
+                    await self._changed.wait()
+        return self._was_ready
 
     async def refusal(self, snapshot: Snapshot) -> str | None:
         """Return why nothing is suggested in a document, in words for the user, or None if something may be."""
@@ -152,6 +167,7 @@ class Backend:
 
     def _take_status(self, status: Status) -> None:
         self._was_ready = self._was_ready or status.state == "ready"
+        self._changed.set()
         self._on_status(status)
 
 

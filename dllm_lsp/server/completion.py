@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Coroutine
-from contextlib import closing
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from lsprotocol import types
 
@@ -19,6 +17,8 @@ from dllm_lsp.text.snapshot import Snapshot
 if TYPE_CHECKING:
     from dllm_lsp.assist.autocomplete import Autocomplete
 
+WAIT_SECONDS = 30.0  # for the first engine; a newer request ends the waiting
+
 Answer = types.InlineCompletionList | None
 
 
@@ -27,42 +27,43 @@ class InlineCompletion:
 
     The answer is null for a request that a newer one or an edit has overtaken, and as long as the session has
     never had an engine. Else it is a list, which is empty where nothing is to be suggested: Neovim shows old
-    ghost text on after a null, and takes it away at an empty list.
+    ghost text on after a null, and takes it away at an empty list. Requests wait for the first engine while it loads,
+    unless the client is told to ask again.
     """
 
     def __init__(self, backend: Backend) -> None:
         self._backend = backend
-        self._latest: Latest[types.InlineCompletionList] = Latest()
+        self._latest: Latest[Answer] = Latest()
+        self.waits = True
+        """Whether requests wait for the first engine."""
 
     async def answer(self, documents: Documents, params: InlineCompletionParams) -> Answer:
         """Take the snapshot now, before anything is awaited, and complete it."""
         document = documents.find(params.text_document)
-        autocomplete = self._backend.autocomplete(document.language) if document else None
-        if document is None or autocomplete is None:
+        if document is None:
             return None
         snapshot = document.snapshot(position(params.position))
-        if params.selected is None:
-            cursor = place(document, snapshot.line, snapshot.column)
-            work = suggest(autocomplete, snapshot, types.Range(cursor, cursor), "")
-        elif accepted := accept(document, snapshot, params.selected):
-            work = suggest(autocomplete, accepted, params.selected.range, params.selected.text)
-        else:
-            return types.InlineCompletionList([])
-        allowed = self._if_allowed(snapshot, params, work)
-        answer = await self._latest.run(snapshot.uri, allowed)
+        cursor = place(document, snapshot.line, snapshot.column)
+        wanted, range, start = snapshot, types.Range(cursor, cursor), ""
+        if params.selected is not None:
+            accepted = accept(document, snapshot, params.selected)
+            if accepted is None:
+                return types.InlineCompletionList([])
+            wanted, range, start = accepted, params.selected.range, params.selected.text
+        work = self._complete(wanted, range, start, is_invoked=params.is_invoked)
+        answer = await self._latest.run(snapshot.uri, work)
         return answer if document.version == snapshot.version else None
 
-    async def _if_allowed(
-        self,
-        snapshot: Snapshot,
-        params: InlineCompletionParams,
-        work: Coroutine[Any, Any, types.InlineCompletionList],
-    ) -> types.InlineCompletionList:
-        with closing(work):
-            here = self._backend.refusal_here(snapshot, is_invoked=params.is_invoked)
-            if here is not None or await self._backend.refusal(snapshot) is not None:
-                return types.InlineCompletionList([])
-            return await work
+    async def _complete(
+        self, snapshot: Snapshot, range: types.Range, start: str, *, is_invoked: bool
+    ) -> Answer:
+        if not self._backend.was_ready and not (self.waits and await self._backend.wait_ready(WAIT_SECONDS)):
+            return None
+        here = self._backend.refusal_here(snapshot, is_invoked=is_invoked)
+        if here is not None or await self._backend.refusal(snapshot) is not None:
+            return types.InlineCompletionList([])
+        autocomplete = self._backend.autocomplete(snapshot.language)
+        return None if autocomplete is None else await suggest(autocomplete, snapshot, range, start)
 
     def forget(self, uri: str) -> None:
         """Stop working on a document."""

@@ -15,6 +15,9 @@ from pygls.protocol import default_converter
 
 from dllm_lsp.project.files import path_of
 
+REFRESH = "workspace/inlineCompletion/refresh"
+"""Asks a client to ask again. It is in no version of the protocol yet; clients may declare it as they do others."""
+
 MAX_UINTEGER = 2**31 - 1  # of the protocol
 
 
@@ -44,6 +47,9 @@ def converter() -> Converter:
             types.ClientCapabilities(
                 general=structure(capabilities.get("general") or {}, types.GeneralClientCapabilities),
                 window=structure(capabilities.get("window") or {}, types.WindowClientCapabilities),
+                experimental={
+                    REFRESH: _declares(capabilities, "workspace", "inlineCompletion", "refreshSupport")
+                },
                 workspace=types.WorkspaceClientCapabilities(
                     configuration=_declares(capabilities, "workspace", "configuration")
                 ),

@@ -10,7 +10,7 @@ from lsprotocol import types
 
 from dllm_lsp.project.settings_file import FILES
 from dllm_lsp.server.completion import Answer
-from dllm_lsp.server.converter import InlineCompletionParams
+from dllm_lsp.server.converter import REFRESH, InlineCompletionParams
 from dllm_lsp.server.session import Session
 from dllm_lsp.settings import Settings
 from dllm_lsp.text.document import Position
@@ -36,10 +36,12 @@ def new_session(settings: Settings) -> Session:
 
 
 def initialize(ls: Session, params: types.InitializeParams) -> None:
-    """Take the client's settings, what folders it has open, and whether it shows progress."""
+    """Take the client's settings, what folders it has open, and what it can do."""
     window = params.capabilities.window
     if window is not None and window.work_done_progress:
         ls.show_progress()
+    if params.capabilities.experimental == {REFRESH: True}:
+        ls.refresh_when_ready()
     ls.open_folders(params.workspace_folders or ())
     ls.report(ls.configuration.begin(params.initialization_options))
     if params.capabilities.workspace is not None and params.capabilities.workspace.configuration:

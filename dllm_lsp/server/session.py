@@ -18,7 +18,7 @@ from dllm_lsp.project.opened import Opened
 from dllm_lsp.server.backend import Backend
 from dllm_lsp.server.completion import InlineCompletion
 from dllm_lsp.server.configuration import Configuration
-from dllm_lsp.server.converter import converter
+from dllm_lsp.server.converter import REFRESH, converter
 from dllm_lsp.server.frames import MessageReader, MessageWriter
 from dllm_lsp.server.internals import OpenServer
 from dllm_lsp.server.progress import LoadingProgress
@@ -46,7 +46,7 @@ class Session(OpenServer):
         self.configuration = Configuration(settings)
         self._folder: Path | None = None
         self._told: list[str] = []  # of the project's settings
-        self._started = self._asks = False
+        self._started = self._asks = self._refreshes = self._is_ready = False
         self._reading: asyncio.Task[None] | None = None
 
     async def serve(self, stream: asyncio.StreamReader, write: Callable[[bytes], Any]) -> int:
@@ -79,6 +79,10 @@ class Session(OpenServer):
     def show_progress(self) -> None:
         """Show from now on that the engine loads."""
         self._progress = LoadingProgress(self.work_done_progress)
+
+    def refresh_when_ready(self) -> None:
+        """Have the client ask again whenever the engine has become ready; then no request waits for it."""
+        self._refreshes, self.completion.waits = True, False
 
     def open_folders(self, folders: Sequence[types.WorkspaceFolder]) -> None:
         """Serve the code in these folders of this machine, with the model of the first."""
@@ -170,6 +174,9 @@ class Session(OpenServer):
     def _take_status(self, status: Status) -> None:
         if self._progress is not None:
             self._progress.update(status)
+        was_ready, self._is_ready = self._is_ready, status.state == "ready"
+        if self._refreshes and self._is_ready and not was_ready:
+            self.protocol.send_request(REFRESH)
 
     def _warn(self, message: str) -> None:
         self.window_show_message(types.ShowMessageParams(types.MessageType.Warning, message))

@@ -93,6 +93,15 @@ async def test_a_model_that_is_not_there_is_said_once(start_editor: StartEditor)
 
 
 @pytest.mark.own_engine
+async def test_a_cursor_that_waits_for_the_model_gets_a_suggestion(start_editor: StartEditor) -> None:
+    editor = await start_editor()
+    editor.open("for number in range(10):\n    print(num", URI)
+    suggestion = await editor.complete(1, 13, URI)
+    assert (await editor.status())["state"] == "ready"
+    assert suggestion is not None
+
+
+@pytest.mark.own_engine
 async def test_loading_is_shown_as_progress(start_editor: StartEditor) -> None:
     editor = await start_editor()
     await editor.settled()

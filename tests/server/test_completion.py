@@ -1,6 +1,7 @@
 import pytest
 from session_sides import URI, Client, FakeEngine, until
 
+from dllm_lsp.server import completion
 from dllm_lsp.wire.messages import Status
 
 TEXT = "compute(1)"
@@ -160,6 +161,7 @@ async def test_null_until_the_first_engine_is_ready(
         engine.become(Status(state=state))
 
     monkeypatch.setattr(FakeEngine, "start", start)
+    monkeypatch.setattr(completion, "WAIT_SECONDS", 0.01)
     await client.request("initialize", {"capabilities": {}})
     client.notify("initialized", {})
     client.open("value = ")
