@@ -17,7 +17,7 @@ from dllm_lsp.text.snapshot import Snapshot
 if TYPE_CHECKING:
     from dllm_lsp.assist.autocomplete import Autocomplete
 
-WAIT_SECONDS = 30.0  # for the first engine; a newer request ends the waiting
+WAIT_SECONDS = 120.0  # for the first engine; a newer request ends the waiting
 
 Answer = types.InlineCompletionList | None
 
@@ -50,7 +50,8 @@ class InlineCompletion:
             if accepted is None:
                 return types.InlineCompletionList([])
             wanted, range, start = accepted, params.selected.range, params.selected.text
-        work = self._complete(wanted, range, start, is_invoked=params.is_invoked)
+        whole = documents.in_context(wanted)
+        work = self._complete(whole, range, start, is_invoked=params.is_invoked)
         answer = await self._latest.run(snapshot.uri, work)
         return answer if document.version == snapshot.version else None
 

@@ -47,6 +47,7 @@ def converter() -> Converter:
             types.ClientCapabilities(
                 general=structure(capabilities.get("general") or {}, types.GeneralClientCapabilities),
                 window=structure(capabilities.get("window") or {}, types.WindowClientCapabilities),
+                notebook_document=_notebooks(capabilities),
                 experimental={
                     REFRESH: _declares(capabilities, "workspace", "inlineCompletion", "refreshSupport")
                 },
@@ -76,6 +77,13 @@ def converter() -> Converter:
     converter.register_structure_hook(types.Position, _position)
     converter.register_structure_hook(str, _text)
     return converter
+
+
+def _notebooks(capabilities: Any) -> types.NotebookDocumentClientCapabilities | None:
+    """Return that a client sends the cells of notebooks, if it does."""
+    sync = types.NotebookDocumentSyncClientCapabilities()
+    is_there = isinstance(capabilities.get("notebookDocument"), dict)
+    return types.NotebookDocumentClientCapabilities(sync) if is_there else None
 
 
 def _opened_folders(data: Any) -> list[types.WorkspaceFolder]:

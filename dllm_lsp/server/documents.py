@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 from lsprotocol import types
 from pygls.workspace import Workspace
@@ -10,6 +11,9 @@ from pygls.workspace import Workspace
 from dllm_lsp.project.opened import Opened
 from dllm_lsp.text.document import Document, Position
 from dllm_lsp.text.positions import Encoding
+from dllm_lsp.text.snapshot import Snapshot
+
+_CELL_MAGIC = "%%"
 
 
 class Documents(Workspace):
@@ -54,6 +58,51 @@ class Documents(Workspace):
         """Forget a document."""
         self._open.pop(doc_uri, None)
 
+    def update_notebook_document(self, params: types.DidChangeNotebookDocumentParams) -> None:
+        """Apply a change of a notebook's cells and of their texts."""
+        if self.get_notebook_document(notebook_uri=params.notebook_document.uri) is not None:
+            super().update_notebook_document(params)
+
+    def remove_notebook_document(self, params: types.DidCloseNotebookDocumentParams) -> None:
+        """Forget a notebook and all of its cells."""
+        self.forget_notebook(params.notebook_document.uri)
+
+    def forget_notebook(self, uri: str) -> None:
+        """Forget a notebook and all of its cells."""
+        notebook = self.get_notebook_document(notebook_uri=uri)
+        if notebook is not None:
+            cells = [types.TextDocumentIdentifier(cell.document) for cell in notebook.cells]
+            closed = types.DidCloseNotebookDocumentParams(types.NotebookDocumentIdentifier(uri), cells)
+            super().remove_notebook_document(closed)
+
+    def in_context(self, snapshot: Snapshot) -> Snapshot:
+        """Return a cell's snapshot with the notebook's other cells of its language around it; others as they are.
+
+        Cells that IPython hands to something else are left out.
+        """
+        notebook = self._notebook_of(snapshot.uri)
+        if notebook is None:
+            return snapshot
+        above: list[str] = []
+        lines: list[str] = []
+        for cell in notebook.cells:
+            if cell.document == snapshot.uri:
+                above, lines = lines, []
+                continue
+            document = self._open.get(cell.document)
+            if document is None or document.language != snapshot.language:
+                continue
+            if not document.lines[0].startswith(_CELL_MAGIC):
+                lines += _ended(document.lines)
+        own = _ended(snapshot.lines) if lines else snapshot.lines
+        return replace(
+            snapshot, uri=notebook.uri, lines=(*above, *own, *lines), line=len(above) + snapshot.line
+        )
+
+    def _notebook_of(self, cell: str) -> types.NotebookDocument | None:
+        notebooks = self.notebook_documents.values()
+        return next((each for each in notebooks if any(cell == one.document for one in each.cells)), None)
+
     def opened(self) -> Opened:
         """Return what the client has open now."""
         folders = [folder.uri for folder in self.folders.values()]
@@ -71,6 +120,12 @@ class Documents(Workspace):
     def current(self) -> Document | None:
         """The document that the client opened, changed or asked about last, if it is still open."""
         return self._open.get(self._current)
+
+
+def _ended(lines: Sequence[str]) -> tuple[str, ...]:
+    """Return a cell's lines, the last with a line end, too: the next cell begins a line."""
+    *others, last = lines
+    return (*others, f"{last}\n") if last else tuple(others)
 
 
 def position(place: types.Position) -> Position:

@@ -27,6 +27,7 @@ def new_session(settings: Settings) -> Session:
     session.feature(types.WORKSPACE_DID_CHANGE_CONFIGURATION)(did_change_configuration)
     session.feature(types.TEXT_DOCUMENT_DID_SAVE)(did_save)
     session.feature(types.TEXT_DOCUMENT_DID_CLOSE)(did_close)
+    session.feature(types.NOTEBOOK_DOCUMENT_DID_CLOSE)(did_close_notebook)
     session.feature(types.TEXT_DOCUMENT_INLINE_COMPLETION, types.InlineCompletionOptions())(inline_completion)
     session.command("dllm.status")(status)
     session.command("dllm.restart")(restart)
@@ -77,6 +78,13 @@ def did_close(ls: Session, params: types.DidCloseTextDocumentParams) -> None:
     ls.backend.forget(params.text_document.uri)
 
 
+def did_close_notebook(ls: Session, params: types.DidCloseNotebookDocumentParams) -> None:
+    """Stop working on a notebook that pygls has closed."""
+    for cell in params.cell_text_documents:
+        ls.completion.forget(cell.uri)
+    ls.backend.forget(params.notebook_document.uri)
+
+
 async def inline_completion(ls: Session, params: InlineCompletionParams) -> Answer:
     """Suggest what to write at a position."""
     return await ls.completion.answer(ls.protocol.workspace, params)
@@ -86,7 +94,8 @@ async def status(ls: Session, *_: Any) -> Any:
     """Return how the engine is; when it is ready and the current document is left alone, "inactive", and why."""
     status, document = msgspec.to_builtins(ls.backend.status), ls.protocol.workspace.current
     if status["state"] == "ready" and document is not None:
-        reason = await ls.backend.refusal(document.snapshot(Position(0, 0)))
+        snapshot = ls.protocol.workspace.in_context(document.snapshot(Position(0, 0)))
+        reason = await ls.backend.refusal(snapshot)
         return status if reason is None else status | {"state": "inactive", "detail": reason}
     return status
 

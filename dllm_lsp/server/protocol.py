@@ -98,11 +98,15 @@ class Protocol(OpenProtocol):
         return None
 
     def _pass_over(self, message: Unread) -> JsonRpcException:
-        """Return why; a document whose change was not understood is no longer known."""
+        """Return why; a document, or a notebook, whose change was not understood is no longer known."""
         if message.method == types.TEXT_DOCUMENT_DID_CHANGE:
             document = message.params.get("textDocument") if isinstance(message.params, dict) else None
             if isinstance(document, dict):
                 self.workspace.remove_text_document(str(document.get("uri")))
+        if message.method == types.NOTEBOOK_DOCUMENT_DID_CHANGE:
+            notebook = message.params.get("notebookDocument") if isinstance(message.params, dict) else None
+            if isinstance(notebook, dict):
+                self.workspace.forget_notebook(str(notebook.get("uri")))
         return message.error
 
     @lsp_method(types.INITIALIZE)

@@ -30,6 +30,10 @@ if TYPE_CHECKING:
     from dllm_lsp.client.tuned import Choice
 
 
+_NOTEBOOKS = types.NotebookDocumentSyncOptions(
+    [types.NotebookDocumentFilterWithNotebook("*", [types.NotebookCellLanguage("*")])]
+)
+
 _log = logging.getLogger(__name__)
 
 
@@ -39,7 +43,13 @@ class Session(OpenServer):
     protocol: Protocol
 
     def __init__(self, settings: Settings) -> None:
-        super().__init__(SECTION, __version__, protocol_cls=Protocol, converter_factory=converter)
+        super().__init__(
+            SECTION,
+            __version__,
+            protocol_cls=Protocol,
+            converter_factory=converter,
+            notebook_document_sync=_NOTEBOOKS,
+        )
         self.backend = Backend(self._take_status, self._warn, self._opened)
         self.completion = InlineCompletion(self.backend)
         self._progress: LoadingProgress | None = None

@@ -55,6 +55,19 @@ async def test_ghost_text_is_inserted_at_the_cursor(start_editor: StartEditor) -
     assert shown >= 2
 
 
+async def test_cells_of_a_notebook_see_each_other(start_editor: StartEditor) -> None:
+    editor = await ready(start_editor)
+    uris = [f"vscode-notebook-cell:/work/rows.ipynb#{number}" for number in range(2)]
+    texts = ["def normalize_rows(rows):\n    return [row.strip() for row in rows]\n", "print(normali)\n"]
+    cells = [types.NotebookCell(types.NotebookCellKind.Code, uri) for uri in uris]
+    items = [types.TextDocumentItem(uri, "python", 1, text) for uri, text in zip(uris, texts, strict=True)]
+    notebook = types.NotebookDocument("file:///work/rows.ipynb", "jupyter-notebook", 1, cells)
+    editor.client.notebook_document_did_open(types.DidOpenNotebookDocumentParams(notebook, items))
+    answer = await editor.complete(0, 13, uris[1])
+    assert answer is not None
+    assert answer[0].startswith("ze_rows")
+
+
 @pytest.mark.parametrize("encoding", ["utf-8", "utf-16", "utf-32"])
 async def test_an_edited_document_is_completed_like_one_opened_so(
     start_editor: StartEditor, encoding: str

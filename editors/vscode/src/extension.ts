@@ -25,6 +25,7 @@ export async function activate(context: ExtensionContext): Promise<void> {
     documentSelector: [
       { language: LANGUAGE, scheme: 'file' },
       { language: LANGUAGE, scheme: 'untitled' },
+      { language: LANGUAGE, scheme: 'vscode-notebook-cell' },
     ],
     initializationOptions: () => serverSettings(context),
     middleware: {
