@@ -14,7 +14,7 @@ PACKAGE = ROOT / "dllm_lsp"
 PAGES = sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md"), *ROOT.glob("editors/*/README.md")])
 ROOMS = {folder.name: folder for folder in sorted(PACKAGE.iterdir()) if (folder / "__init__.py").exists()}
 ROOMS["scripts/bench"] = ROOT / "scripts/bench"
-SHARED = {"settings", "hub", "fingerprints"}
+SHARED = {"settings", "settings_reader", "hub", "fingerprints"}
 CONTRACTS = [
     contract
     for contract in tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["importlinter"]["contracts"]

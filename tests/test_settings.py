@@ -1,6 +1,7 @@
 import pytest
 
-from dllm_lsp.settings import EngineSettings, Settings, SuggestSettings, flat, merged, overlaid
+from dllm_lsp.settings import EngineSettings, Settings, SuggestSettings
+from dllm_lsp.settings_reader import flat, merged, overlaid
 
 
 def test_a_tree_sets_what_it_names_and_keeps_the_rest() -> None:

@@ -18,7 +18,8 @@ from dllm_lsp.cli.evaluate import add_eval, check, evaluate
 from dllm_lsp.cli.location import Location
 from dllm_lsp.cli.models import add_models, have, models
 from dllm_lsp.cli.train import add_train, train
-from dllm_lsp.settings import Settings, merged
+from dllm_lsp.settings import Settings
+from dllm_lsp.settings_reader import merged
 
 _DESCRIPTION = """\
 Writes code into the middle of code, with a diffusion language model on this machine.

@@ -10,7 +10,8 @@ import tomllib
 from pathlib import Path
 from typing import Any
 
-from dllm_lsp.settings import SECTION, Settings, flat, merged
+from dllm_lsp.settings import SECTION, Settings
+from dllm_lsp.settings_reader import flat, merged
 
 FILES = (f".{SECTION}.toml", "pyproject.toml")
 """Their names; the first that says anything counts. In the second it is the table `tool.dllm-lsp`."""

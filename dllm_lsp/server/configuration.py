@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dllm_lsp.settings import Problem, Settings, Values, flat, merged, overlaid
+from dllm_lsp.settings import Settings
+from dllm_lsp.settings_reader import Problem, Values, flat, merged, overlaid
 
 _FOREIGN = ("editorInfo", "editorPluginInfo", "copilotCapabilities", "githubAppId")
 """What Copilot's clients say of themselves where others write settings."""

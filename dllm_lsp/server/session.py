@@ -23,7 +23,8 @@ from dllm_lsp.server.frames import MessageReader, MessageWriter
 from dllm_lsp.server.internals import OpenServer
 from dllm_lsp.server.progress import LoadingProgress
 from dllm_lsp.server.protocol import Protocol
-from dllm_lsp.settings import SECTION, Problem, Settings
+from dllm_lsp.settings import SECTION, Settings
+from dllm_lsp.settings_reader import Problem
 from dllm_lsp.wire.messages import Status
 
 if TYPE_CHECKING:

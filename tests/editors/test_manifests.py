@@ -11,7 +11,8 @@ import pytest
 
 import settings_pages
 from dllm_lsp import __version__
-from dllm_lsp.settings import Settings, merged
+from dllm_lsp.settings import Settings
+from dllm_lsp.settings_reader import merged
 
 REPOSITORY = Path(__file__).parents[2]
 EDITORS = REPOSITORY / "editors"
