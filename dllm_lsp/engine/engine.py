@@ -26,8 +26,8 @@ from dllm_lsp.models.checkpoints.tokenizer import TextTokenizer
 CHARACTERS_PER_TOKEN = 3
 """A little less than code has on average, so that a window of so many characters seldom has to be cut again."""
 
-LEAST, MOST = 128, 256
-"""Megabytes of documents that are cached for a small model, and for others. Measured in docs/engine.md."""
+ON_CPU, ELSEWHERE = 128, 512
+"""Megabytes of documents that are cached where nothing else is said; docs/engine.md has what that comes to."""
 
 
 class Engine:
@@ -40,7 +40,7 @@ class Engine:
         name: str,
         device: torch.device,
         *,
-        memory: int = MOST,
+        memory: int = ELSEWHERE,
     ) -> None:
         """`memory` is how many megabytes of documents may be cached."""
         self._model, self._tokenizer, self._device = model, tokenizer, device
@@ -66,7 +66,7 @@ class Engine:
     ) -> Engine:
         """Load a model; `threads` 0 means all cores, or one for a small model. `report` hears of a download.
 
-        At most `memory` megabytes of documents are cached; 0 means what suits the model.
+        At most `memory` megabytes of documents are cached; 0 means what suits the device.
 
         Raises CheckpointError, HubError, or ValueError for a device or precision that this machine has not.
         """
@@ -74,7 +74,7 @@ class Engine:
         loaded = load_model(folder, place, precision)
         if threads or loaded.model.is_small:
             torch.set_num_threads(threads or 1)
-        memory = memory or (LEAST if loaded.model.is_small else MOST)
+        memory = memory or (ON_CPU if place.type == "cpu" else ELSEWHERE)
         engine = cls(loaded.model, loaded.tokenizer, model, place, memory=memory)
         engine.precision = loaded.precision
         engine.calibration = read_calibration(folder)
