@@ -55,6 +55,11 @@ def flat(tree: object, *, mixed: bool = False) -> dict[str, object]:
     return values
 
 
+def is_foreign(tree: Mapping[str, object]) -> bool:
+    """Whether a mixed tree says something, and nothing of ours."""
+    return bool(tree) and SECTION not in tree and not flat(tree, mixed=True)
+
+
 def overlaid(below: Values, above: Values) -> dict[str, object]:
     """Return both; `above` counts where both say something, and a null of it takes back what `below` says."""
     kept = {

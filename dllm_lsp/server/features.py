@@ -12,7 +12,8 @@ from dllm_lsp.project.settings_file import FILES
 from dllm_lsp.server.completion import Answer
 from dllm_lsp.server.converter import REFRESH, InlineCompletionParams
 from dllm_lsp.server.session import Session
-from dllm_lsp.settings import Settings
+from dllm_lsp.settings import SECTION, Settings
+from dllm_lsp.settings_reader import is_foreign
 from dllm_lsp.text.document import Position
 
 SETTINGS_GRACE = 0.1  # seconds in which a client sends its settings behind `initialized`
@@ -61,6 +62,8 @@ async def initialized(ls: Session, _: types.InitializedParams) -> None:
 async def did_change_configuration(ls: Session, params: types.DidChangeConfigurationParams) -> None:
     """Take what the client says of its settings."""
     ls.report(ls.configuration.change(params.settings))
+    if isinstance(params.settings, dict) and is_foreign(params.settings):
+        ls.note(f"A change of settings names none of {SECTION}: {', '.join(params.settings)}")
     await ls.follow_settings()
     await ls.pull_settings()
 

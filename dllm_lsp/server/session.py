@@ -123,8 +123,9 @@ class Session(OpenServer):
             _log.warning("the client does not tell its settings: %s", error)
             return
         known = self.configuration.settings
-        if len(answer) == 1 and isinstance(answer[0], dict):
-            self.report(self.configuration.replace(answer[0]))
+        match answer:
+            case [dict() as settings]:
+                self.report(self.configuration.replace(settings))
         if self.configuration.settings != known:
             await self.follow_settings()
 
@@ -188,6 +189,10 @@ class Session(OpenServer):
         was_ready, self._is_ready = self._is_ready, status.state == "ready"
         if self._refreshes and self._is_ready and not was_ready:
             self.protocol.send_request(REFRESH)
+
+    def note(self, message: str) -> None:
+        """Write a message into the client's log, which nobody has to read."""
+        self.window_log_message(types.LogMessageParams(types.MessageType.Info, message))
 
     def _warn(self, message: str) -> None:
         self.window_show_message(types.ShowMessageParams(types.MessageType.Warning, message))

@@ -96,7 +96,7 @@ class Client:
         if message.get("method") == "window/workDoneProgress/create":
             self.send({"id": message["id"], "result": None})
         if message.get("method") == "workspace/configuration":
-            self.send({"id": message["id"], "result": [self.configuration]})
+            self.send({"id": message["id"], "result": self.configuration})
 
     def send(self, message: dict[str, Any]) -> None:
         self.send_body(json.dumps({"jsonrpc": "2.0", **message}).encode())

@@ -184,10 +184,10 @@ ASKS = {"workspace": {"configuration": True}}
 async def test_a_client_that_can_be_asked_is_asked_for_its_settings(
     client: Client, engines: list[FakeEngine], answer: Any
 ) -> None:
-    client.configuration = answer
+    client.configuration = [answer]
     await client.begin(ASKS, options={"model": "/models/mine", "suggest": {"confidence": 0}})
     assert [engine.settings.model for engine in engines] == ["/models/asked"]
-    client.configuration = {}
+    client.configuration = [{}]
     client.notify(SETTINGS, {"settings": None})
     await until(lambda: len(engines) == 2)
     assert engines[1].settings.model == "/models/mine"
@@ -197,7 +197,9 @@ async def test_a_client_that_can_be_asked_is_asked_for_its_settings(
     assert item["section"] == "dllm-lsp"
 
 
-@pytest.mark.parametrize("answer", [None, 3, [], "dllm-lsp"])
+@pytest.mark.parametrize(
+    "answer", [[None], [3], [[]], ["dllm-lsp"], [], None, 3, [{"model": "a"}, {"model": "b"}]]
+)
 async def test_a_client_that_has_no_settings_to_tell_keeps_those_that_it_sent(
     client: Client, engines: list[FakeEngine], answer: Any
 ) -> None:
@@ -207,6 +209,22 @@ async def test_a_client_that_has_no_settings_to_tell_keeps_those_that_it_sent(
     client.open("value = ")
     assert await client.complete(0, 8) == []
     assert [engine.settings.model for engine in engines] == ["/models/mine"]
+    assert client.warnings == []
+
+
+@pytest.mark.parametrize(
+    ("settings", "logged"), [({"sugest": {"enabled": False}}, 1), ({}, 0), ({"dllm-lsp": {}}, 0)]
+)
+async def test_a_change_that_is_none_of_ours_is_told_in_the_log(
+    client: Client, settings: dict[str, Any], logged: int
+) -> None:
+    await client.begin()
+    client.notify(SETTINGS, {"settings": settings})
+    await client.request("workspace/executeCommand", {"command": "dllm.status"})
+    messages = [
+        each["params"]["message"] for each in client.received if each.get("method") == "window/logMessage"
+    ]
+    assert messages == ["A change of settings names none of dllm-lsp: sugest"] * logged
     assert client.warnings == []
 
 
