@@ -54,7 +54,7 @@ class EngineSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
             ge=0,
             le=1_000_000,
             title="megabytes of memory for what the model has read of your documents; 0 is what suits the device "
-            "(a processor 128, a GPU 512); counts from the engine's next start",
+            "(a processor 96, a GPU 512); counts from the engine's next start",
             description="a whole number of megabytes from 0 to 1000000",
         ),
     ] = 0

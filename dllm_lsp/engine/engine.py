@@ -26,7 +26,7 @@ from dllm_lsp.models.checkpoints.tokenizer import TextTokenizer
 CHARACTERS_PER_TOKEN = 3
 """A little less than code has on average, so that a window of so many characters seldom has to be cut again."""
 
-ON_CPU, ELSEWHERE = 128, 512
+ON_CPU, ELSEWHERE = 96, 512
 """Megabytes of documents that are cached where nothing else is said; docs/engine.md has what that comes to."""
 
 
