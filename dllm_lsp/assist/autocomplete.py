@@ -48,7 +48,7 @@ class Autocomplete:
         status = self._engine.status
         if status.state != "ready":
             return None
-        hole = hole_at(snapshot, status.before, status.after)
+        hole = hole_at(snapshot, status.before, status.after).with_whole_word
         if status.snippets and self._related is not None:
             hole = structs.replace(hole, snippets=self._related(snapshot, hole, status.snippets))
         limits = limits_of(self._settings, status.milliseconds)

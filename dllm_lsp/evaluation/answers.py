@@ -73,16 +73,17 @@ class Writer(NamedTuple):
 
     def answer(self, case: Case, *, length_given: bool = False) -> Answer:
         """Fill the hole; with `length_given` on a canvas of as many tokens as the truth takes."""
-        true_tokens = self.engine.tokens(case.truth, case.before)
+        hole = case.hole(self.engine.before, self.engine.after, self.engine.snippets)
+        rest = hole.rest_of_word
+        true_tokens = self.engine.tokens(case.truth + rest, case.before)
         limits = Limits(effort=self.effort, milliseconds=math.inf, extent="line" if case.one_line else "all")
         longest = min(limits.tokens, self.engine.canvas) if case.one_line else self.engine.canvas
         tokens = true_tokens if length_given else longest
         limits = structs.replace(limits, tokens=tokens, exact=length_given)
         began = time.perf_counter()
-        hole = case.hole(self.engine.before, self.engine.after, self.engine.snippets)
         infilled, suggestion = suggest(self.engine, case.snapshot, hole, limits)
         milliseconds = 1000 * (time.perf_counter() - began)
-        text: str | None = infilled.text
+        text: str | None = infilled.text.removesuffix(rest)
         pieces = infilled.pieces
         if case.one_line:
             line = portion_of(pieces, infilled.end, "line", case.before)
@@ -114,7 +115,7 @@ def suggest(
     engine: Engine, snapshot: Snapshot, hole: Hole, limits: Limits
 ) -> tuple[Infilled, Suggestion | None]:
     """Return what an engine in this process writes into the hole at the cursor, and what of it would be shown."""
-    infilled = _returned(engine.infill(snapshot.uri, hole, limits))
+    infilled = _returned(engine.infill(snapshot.uri, hole.with_whole_word, limits))
     return infilled, finish(vicinity(snapshot), infilled, EVERYTHING)
 
 

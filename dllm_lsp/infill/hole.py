@@ -2,7 +2,13 @@
 
 from __future__ import annotations
 
+import re
+
 from msgspec import Struct
+from msgspec.structs import replace
+
+_ENDS_IN_WORD = re.compile(r"\w\Z")
+_WORD = re.compile(r"\w+")
 
 
 class Hole(Struct, frozen=True):
@@ -16,3 +22,17 @@ class Hole(Struct, frozen=True):
     after: str
     language: str
     snippets: tuple[str, ...] = ()
+
+    @property
+    def rest_of_word(self) -> str:
+        """What stands behind the cursor of a word that the cursor cuts; empty where it cuts none."""
+        rest = _WORD.match(self.after)
+        return rest[0] if rest and _ENDS_IN_WORD.search(self.before) else ""
+
+    @property
+    def with_whole_word(self) -> Hole:
+        """The hole that takes in the rest of the word, so that what is written there has to end with it.
+
+        A model that sees the rest of a word right of the cursor writes it once more.
+        """
+        return replace(self, after=self.after.removeprefix(self.rest_of_word))

@@ -9,7 +9,13 @@ from dllm_lsp.settings import SuggestSettings
 from dllm_lsp.suggest.brackets import without_second_closers
 from dllm_lsp.suggest.candidate import Candidate
 from dllm_lsp.suggest.indentation import aligned
-from dllm_lsp.suggest.overlap import repeats_neighbor, without_lines_below, without_tail
+from dllm_lsp.suggest.overlap import (
+    joins,
+    repeats_neighbor,
+    says_again,
+    without_lines_below,
+    without_tail,
+)
 from dllm_lsp.suggest.repetition import is_stuck, without_repeated_line
 from dllm_lsp.suggest.suggestion import Suggestion
 from dllm_lsp.syntax.errors import breaks
@@ -20,9 +26,12 @@ def finish(hole: Hole, infilled: Infilled, settings: SuggestSettings) -> Suggest
     """Return what to show at the hole, which is `context.window.vicinity` of the cursor, or None for nothing.
 
     The text is the beginning of what the engine wrote: what belongs to the extent, up to what the document holds
-    already. Its lines are separated by line feeds. Its confidence is the product of the probabilities of the tokens
-    that are left, and of the end if the text ends where the model ended it, calibrated for this model.
+    already. Where the cursor cuts a word, the engine wrote the rest of it, too (`Hole.with_whole_word`): what does not
+    end with that would change the word. Its lines are separated by line feeds. Its confidence is the product of the
+    probabilities of the tokens that are left, and of the end if the text ends where the model ended it, calibrated for
+    this model.
     """
+    rest, hole = hole.rest_of_word, hole.with_whole_word
     portion = portion_of(infilled.pieces, infilled.end, settings.extent, hole.before)
     if portion.end is None:
         return None
@@ -32,8 +41,15 @@ def finish(hole: Hole, infilled: Infilled, settings: SuggestSettings) -> Suggest
     confidence = infilled.calibrated(candidate.confidence)
     if confidence < settings.confidence:
         return None
-    text = aligned(candidate.text, region)
-    if not _is_readable(text) or is_stuck(text) or repeats_neighbor(text, hole) or breaks(hole, text):
+    written = aligned(candidate.text, region)
+    text = written.removesuffix(rest)
+    if (
+        not written.endswith(rest)
+        or not _is_readable(text)
+        or is_stuck(text)
+        or _repeats(written, region, hole)
+        or breaks(hole, written)
+    ):
         return None
     return Suggestion(text, confidence, infilled)
 
@@ -45,6 +61,11 @@ def _trimmed(text: str, region: Region, hole: Hole) -> str:
     text = without_repeated_line(text, region.head)
     text = without_second_closers(text, region)
     return text if region.tail.strip() else text.rstrip()
+
+
+def _repeats(text: str, region: Region, hole: Hole) -> bool:
+    """Return whether `text` repeats what stands around it, or grows together with the word behind it."""
+    return joins(text, region.tail) or says_again(text, region.tail) or repeats_neighbor(text, hole)
 
 
 def _is_readable(text: str) -> bool:

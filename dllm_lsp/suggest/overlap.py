@@ -9,27 +9,45 @@ from dllm_lsp.infill.hole import Hole
 from dllm_lsp.languages.lookup import language_of
 from dllm_lsp.syntax.region import Region
 
-_BEGINS_WORD = re.compile(r"\w")
-_ENDS_IN_WORD = re.compile(r"\w\Z")
+_WORD = re.compile(r"\w+")
+_JOINT = re.compile(r"\w\Z")
 
 
 def without_tail(text: str, region: Region) -> str:
     """Return `text` up to where it begins to copy the tail, which is what follows the cursor on its line.
 
-    A copy stands at the end of the first line of `text`, or at the end of the last. It does not begin inside a word:
-    "pas" before a tail "s" holds none. A tail of nothing but closing brackets and quotes is left to `brackets`, which
-    knows whether they are needed.
+    A copy of the whole tail stands at the end of the first line of `text`, or at the end of the last; a copy of its
+    beginning only there. It does not begin inside a word: "pas" before a tail "s" holds none. Closing brackets alone
+    are left to `brackets`, which knows whether they are needed.
     """
     tail = region.tail.rstrip()
-    if not tail.strip(f" \t{language_of(region.language).closing}"):
-        return text
-    for beginning in (text.partition("\n")[0], text):
-        copied = beginning.rstrip()
-        kept = copied.removesuffix(tail)
-        ends_inside_word = _ENDS_IN_WORD.search(region.head + kept) and _BEGINS_WORD.match(tail)
-        if copied.endswith(tail) and not ends_inside_word:
-            return kept
-    return text
+    first = text.partition("\n")[0]
+    kept = _without(tail, first.rstrip(), region)
+    if kept is not None:
+        return kept
+    last = text.rstrip() if text.rstrip().endswith(tail) else text
+    copies = (_without(tail[:length], last, region) for length in range(min(len(tail), len(last)), 0, -1))
+    return next((kept for kept in copies if kept is not None), text)
+
+
+def _without(copy: str, text: str, region: Region) -> str | None:
+    """Return `text` without the `copy` that it ends with; None if it ends with none."""
+    closers = "".join(language_of(region.language).closers.values())
+    if not copy.strip(f" \t{closers}") or not text.endswith(copy):
+        return None
+    kept = text.removesuffix(copy)
+    return None if joins(region.head + kept, copy) else kept
+
+
+def joins(text: str, following: str) -> bool:
+    """Return whether a word ends `text` and another begins what follows, so that both become one."""
+    return bool(_JOINT.search(text) and _WORD.match(following))
+
+
+def says_again(text: str, tail: str) -> bool:
+    """Return whether all words of `text`, and there is one, are those that the tail begins with."""
+    words = _WORD.findall(text)
+    return bool(words) and _WORD.findall(tail)[: len(words)] == words
 
 
 def without_lines_below(text: str, hole: Hole) -> str:

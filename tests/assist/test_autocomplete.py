@@ -60,6 +60,16 @@ async def test_the_engine_gets_the_context_it_announced_and_what_the_user_grants
     assert (limits.milliseconds, limits.effort) == (50, "high")
 
 
+async def test_the_rest_of_a_word_that_the_cursor_cuts_is_written_too() -> None:
+    engine = Engine("one")
+    assert (
+        await Autocomplete(engine, SuggestSettings()).suggest(snapshot("if x is N", "one:\n    f()\n"))
+        is None
+    )
+    [(hole, _)] = engine.asked
+    assert (hole.before, hole.after) == ("if x is N", ":\n")
+
+
 async def test_where_the_user_says_nothing_a_model_has_the_time_that_it_needs() -> None:
     engine = Engine()
     engine.status = replace(READY, milliseconds=321.0)

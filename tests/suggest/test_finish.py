@@ -109,6 +109,39 @@ def test_what_is_not_shown_of_several_lines(marked: str, written: str) -> None:
 
 
 @pytest.mark.parametrize(
+    ("marked", "written", "shown"),
+    [
+        ("if x is N¦one:\n    pass\n", "one", None),
+        ("if x is N¦one:\n    pass\n", "one:", None),
+        ("if x is N¦one:\n    pass\n", "ull", None),
+        ("for item in ite¦ms:\n    pass\n", "m", None),
+        ("raise ValueErr¦or(v)\n", "or", None),
+        ("x = self.get_¦name()\n", "user_name", "user_"),
+        ("x = self.get_¦name()\n", "first() + self.name()", "first() + self."),
+        ("x = self.get_¦name()\n", "name", None),
+        ("x = caf¦\u00e9s\n", "\u00e9s", None),
+        ("def __eq__(¦self, other):\n    pass\n", "self", None),
+        ("def __eq__(¦self, other):\n    pass\n", "self, ", None),
+        ("def __eq__(¦self, other):\n    pass\n", "self, other", None),
+        ("def __eq__(¦self, other):\n    pass\n", "cls", None),
+        ("f(¦self.b)\n", "self.a, ", "self.a, "),
+        ("x: str ¦| None = None\n", "| None", None),
+        ('""¦"Say it."""\n', '"', None),
+        ("# See `f¦`.\n", "`.", None),
+    ],
+)
+def test_no_word_is_doubled_when_it_is_accepted(marked: str, written: str, shown: str | None) -> None:
+    suggestion = finish(hole_at(marked), infilled(written), SETTINGS)
+    assert (suggestion and suggestion.text) == shown
+
+
+def test_the_rest_of_a_word_that_is_written_too_is_part_of_the_confidence() -> None:
+    written = infilled("user_", "name", probability=0.5)
+    suggestion = finish(hole_at("x = get_¦name()\n"), written, SuggestSettings(confidence=0))
+    assert (suggestion and (suggestion.text, suggestion.confidence)) == ("user_", 0.25)
+
+
+@pytest.mark.parametrize(
     ("extent", "text", "confidence"),
     [
         ("line", "", None),
@@ -161,7 +194,7 @@ documents = st.builds(
     lambda above, head, tail, below, end: end.join([*above, f"{head}¦{tail}", *below]),
     lines,
     st.sampled_from(["", "    ", "x = ", "f(", "    y = [", "'", "\t"]),
-    st.sampled_from(["", ")", "]", "'", " b)", ":"]),
+    st.sampled_from(["", ")", "]", "'", " b)", ":", "a)", "x = f(a)", ", a):", "= 1", "'a'"]),
     lines,
     st.sampled_from(["\n", "\r\n", "\r"]),
 )
@@ -190,6 +223,18 @@ def test_the_text_is_the_beginning_of_what_the_engine_wrote_and_repeats_no_neigh
     finished = [line.rstrip() for line in inserted.split("\n")]
     assert not following or following[0] not in finished
     assert all(one != other or not one for one, other in pairwise(finished))
+    head, tail = line[: snapshot.column], line[snapshot.column :].rstrip()
+    assert not (is_word(suggestion.text[-1:]) and is_word(tail[:1]) and not is_word(head[-1:]))
+    for length in range(1, len(tail) + 1):
+        copied = tail[:length]
+        if suggestion.text.endswith(copied) and copied.strip(" )]}"):
+            kept = (head + suggestion.text).removesuffix(copied)
+            assert is_word(kept[-1:])
+            assert is_word(copied[0])
+
+
+def is_word(character: str) -> bool:
+    return character.isalnum() or character == "_"
 
 
 def without_blanks(text: str) -> str:

@@ -5,7 +5,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 from marked import hole_of
 
-from dllm_lsp.suggest.overlap import repeats_neighbor, without_lines_below, without_tail
+from dllm_lsp.suggest.overlap import (
+    joins,
+    repeats_neighbor,
+    says_again,
+    without_lines_below,
+    without_tail,
+)
 from dllm_lsp.syntax.region import region_of
 
 
@@ -23,6 +29,15 @@ from dllm_lsp.syntax.region import region_of
         ("if x¦ > 3:\n", " < y > 3:\n    pass", " < y"),
         ("if x¦ > 3:\n", " in (\n    1\n) > 3:", " in (\n    1\n)"),
         ("for x¦ in y:\n", ", z\n  in y:\n", ", z\n "),
+        # A copy of only the beginning of it, over one token or several.
+        ("def f(¦, other):\n", "self, other", "self"),
+        ("f(¦**kwargs)\n", "a, **", "a, "),
+        ("x = ¦'b'\n", "a + '", "a + "),
+        ("x: str ¦| None = None\n", "| None", ""),
+        ("if a ¦and b:\n", "> 3 and", "> 3 "),
+        ("# Call `f¦`, then\n", "()`, th", "()"),
+        ("f(¦band)\n", "a, b and", "a, b and"),
+        ("f(¦, b)\n", "a,\n  b", "a,\n  b"),
     ],
 )
 def test_a_copy_of_the_rest_of_the_line_is_cut(marked: str, text: str, kept: str) -> None:
@@ -74,6 +89,35 @@ def test_a_copy_of_the_next_or_previous_line_is_found(marked: str, text: str) ->
 )
 def test_other_lines_are_no_copies(marked: str, text: str) -> None:
     assert not repeats_neighbor(text, hole_of(marked))
+
+
+@pytest.mark.parametrize(
+    ("text", "following", "joined"),
+    [
+        ("self", "self, b)", True),
+        ("a, ", "b)", False),
+        ("1", "0", True),
+        ("f", "(a)", False),
+        ("", "b", False),
+    ],
+)
+def test_two_words_become_one(text: str, following: str, joined: bool) -> None:
+    assert joins(text, following) == joined
+
+
+@pytest.mark.parametrize(
+    ("text", "tail", "again"),
+    [
+        ("self, ", "self, other):", True),
+        ("not ", "not a:", True),
+        ("self.a, ", "self.b)", False),
+        (", ", "b", False),
+        ("a", "ab", False),
+        ("a", "", False),
+    ],
+)
+def test_the_words_that_follow_are_said_again(text: str, tail: str, again: bool) -> None:
+    assert says_again(text, tail) == again
 
 
 words = st.text(alphabet="ab( ,)\n", max_size=12)
