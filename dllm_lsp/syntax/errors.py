@@ -2,8 +2,10 @@
 
 Code that is being typed is unfinished, so what counts is not whether the file parses. CPython's parser tells
 unfinished input from wrong input in Python, and tree-sitter's in other languages: a suggestion is wrong when no
-continuation can make its lines right, or when it breaks lines below that were right. Where the code above is already
-wrong, that says nothing; tree-sitter recovers from errors, and a suggestion may then not add one to its lines.
+continuation can make its lines right, or when it breaks lines below that were right. What the code right of the cursor
+lacks or has too much without the suggestion, as the colon behind a bracket that the editor closed, is not its fault.
+Where the code above is already wrong, that says nothing; tree-sitter recovers from errors, and a suggestion may then
+not add one to its lines.
 """
 
 from __future__ import annotations
@@ -52,7 +54,8 @@ def _is_at_fault(region: Region, text: str) -> bool:
         return False
     if lines.verdict is Verdict.COMPLETE:
         return _judge(region, text, below=True).invalid and not _judge(region, "", below=True).invalid
-    return _reaches_text(lines, region) or not _judge(region, "").invalid
+    without = _judge(region, "")
+    return not (without.invalid and (_is_before(lines, region) or _stands_behind(lines, without, region, text)))
 
 
 def _judge(region: Region, text: str, *, below: bool = False) -> Judgment:
@@ -65,9 +68,22 @@ def _parsed(source: str, id: str) -> Judgment:
     return python.judge(source) if language_of(id) is PYTHON else tree.judge(source, id)
 
 
-def _reaches_text(error: Judgment, region: Region) -> bool:
+def _is_before(error: Judgment, region: Region) -> bool:
     """An error that ends before the cursor was made by the person who typed there."""
-    return (error.line, error.column) > (_cursor_row(region) + 1, len(region.head))
+    return (error.line, error.column) <= (_cursor_row(region) + 1, len(region.head))
+
+
+def _stands_behind(error: Judgment, without: Judgment, region: Region, text: str) -> bool:
+    """Return whether an error ends behind `text`, in the tail, and the one that is there `without` it no further on.
+
+    Where there is no tail, `text` ends the line, and has to end it well.
+    """
+    if not region.tail.strip():
+        return False
+    end, cursor = _cursor_row(region) + 1 + text.count("\n"), _cursor_row(region) + 1
+    start = len((region.head + text).rpartition("\n")[2])
+    behind = error.column - start, without.column - len(region.head)
+    return error.line >= end and without.line >= cursor and behind[0] >= max(behind[1], 2)
 
 
 def _errors_on_lines(region: Region, text: str) -> int:

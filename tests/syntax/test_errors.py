@@ -84,6 +84,52 @@ def test_errors_that_were_there_before_are_not_the_suggestions_fault(marked: str
     assert not breaks(hole_of(marked), text)
 
 
+@pytest.mark.parametrize(
+    ("language", "marked", "text"),
+    [
+        ("python", "def f(a¦)\n    return a\n", "b"),
+        ("python", "class A:\n    def f(self, hei¦)\n        self.height = height\n", "ght"),
+        ("python", "def f(a, width=¦)\n", "1"),
+        ("python", "class A(¦)\n    pass\n", "B, C"),
+        ("python", "for x in sorted(¦)\n    yield x\n", "items"),
+        ("python", "while x[¦]\n    f()\n", "0"),
+        ("python", "with open(¦)\n    f()\n", "path, 'rb'"),
+        ("python", "if a:\n    b\nelif f(¦)\n    c\n", "a"),
+        ("python", "if f(¦)\n", "\n    a,\n    b,\n"),
+        ("python", "if x¦ == {1}\n    f()\n", ".y"),
+        ("python", "async def f(¦)\n", "a, *b"),
+        ("javascript", "function f(¦)\n  return 1;\n}\n", "a, b"),
+        ("javascript", "if (f(¦)\n  return 1;\n}\n", "a"),
+        ("typescript", "for (const x of f(¦)\n  g(x);\n}\n", "a"),
+        ("go", "func f(¦)\n\treturn 1\n}\n", "a int"),
+        ("rust", "fn f(¦)\n    1\n}\n", "a: i32"),
+        ("java", "class A {\n    int f(int a, ¦)\n        return 1;\n    }\n}\n", "int b"),
+        ("c", "int f(¦)\n    return 1;\n}\n", "int a"),
+        ("cpp", "while (f(¦)\n    g();\n}\n", "a"),
+    ],
+)
+def test_what_the_code_behind_the_cursor_lacks_is_not_the_suggestions_fault(
+    language: str, marked: str, text: str
+) -> None:
+    assert not breaks(hole_of(marked, language), text)
+
+
+@pytest.mark.parametrize(
+    ("marked", "text"),
+    [
+        ("def f(a¦)\n    return a\n", "b c"),
+        ("def f(a¦)\n    return a\n", ", 1"),
+        ("def f(a¦)\n    return a\n", ") -> int:"),
+        ("class A(¦)\n    pass\n", "B = = C"),
+        ("for x in sorted(¦)\n    yield x\n", "items]"),
+        ("if x == ¦\n    f()\n", "3"),
+        ("print(a¦ c)\n", " b"),
+    ],
+)
+def test_an_unfinished_line_does_not_hide_an_error_of_the_suggestion(marked: str, text: str) -> None:
+    assert breaks(hole_of(marked), text)
+
+
 def test_near_errors_of_others_a_new_one_is_still_found() -> None:
     marked = "class A:\n    def f(:\n        x = 1\n    def g(self):\n        y = ¦\n        z = 1\n"
     assert breaks(hole_of(marked), "1 = = 2")
