@@ -48,10 +48,11 @@ class Autocomplete:
         status = self._engine.status
         if status.state != "ready":
             return None
-        hole = hole_at(snapshot, status.before, status.after).with_whole_word
+        hole = hole_at(snapshot, status.before, status.after)
         if status.snippets and self._related is not None:
             hole = structs.replace(hole, snippets=self._related(snapshot, hole, status.snippets))
         limits = limits_of(self._settings, status.milliseconds)
+        hole = hole.with_whole_word.in_spaces
         infilled = await self._engine.infill(snapshot.uri, METHOD, hole, limits, on_draft)
         if infilled is None:
             return None

@@ -115,7 +115,7 @@ def suggest(
     engine: Engine, snapshot: Snapshot, hole: Hole, limits: Limits
 ) -> tuple[Infilled, Suggestion | None]:
     """Return what an engine in this process writes into the hole at the cursor, and what of it would be shown."""
-    infilled = _returned(engine.infill(snapshot.uri, hole.with_whole_word, limits))
+    infilled = _returned(engine.infill(snapshot.uri, hole.with_whole_word.in_spaces, limits))
     return infilled, finish(vicinity(snapshot), infilled, EVERYTHING)
 
 

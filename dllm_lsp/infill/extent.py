@@ -19,12 +19,10 @@ from itertools import pairwise, takewhile
 from math import prod
 from typing import NamedTuple
 
+from dllm_lsp.infill.indentation import TAB
 from dllm_lsp.infill.pieces import Piece
 from dllm_lsp.languages.known import PLAIN
 from dllm_lsp.settings import Extent
-
-TAB = 4
-"""How many spaces a tab is as wide as where lines with both are compared."""
 
 _LINE_END = re.compile(r"[\r\n]")
 _LINE = re.compile(r"^([ \t]*)(\S.*)$", re.MULTILINE)  # none that is blank

@@ -7,6 +7,9 @@ import re
 from msgspec import Struct
 from msgspec.structs import replace
 
+from dllm_lsp.infill.indentation import in_spaces
+from dllm_lsp.languages.lookup import language_of
+
 _ENDS_IN_WORD = re.compile(r"\w\Z")
 _WORD = re.compile(r"\w+")
 
@@ -36,3 +39,19 @@ class Hole(Struct, frozen=True):
         A model that sees the rest of a word right of the cursor writes it once more.
         """
         return replace(self, after=self.after.removeprefix(self.rest_of_word))
+
+    @property
+    def in_spaces(self) -> Hole:
+        """The hole with spaces for the tabs that lines begin with, except in a language that is written with tabs.
+
+        Models have seen little else. What is written there is turned back, as the document has it.
+        """
+        if language_of(self.language).tabs:
+            return self
+        tail, *below = self.after.split("\n", 1)
+        return replace(
+            self,
+            before=in_spaces(self.before),
+            after="\n".join([tail, *map(in_spaces, below)]),
+            snippets=tuple(map(in_spaces, self.snippets)),
+        )

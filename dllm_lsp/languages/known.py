@@ -72,6 +72,7 @@ GO = Language(
     begin="go",
     quotes=(_STRING, _CHARACTERS, Quote("`", lines=True, escapes=False)),
     clauses=("else", "case", "default"),
+    tabs=True,
 )
 
 RUST = Language(

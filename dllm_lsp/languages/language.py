@@ -91,6 +91,9 @@ class Language:
     enclosing: str = ""
     """A line that opens what members stand in, such as a class, where they are no program by themselves."""
 
+    tabs: bool = False
+    """Whether nearly all code of it is indented with tabs, so that models know it so."""
+
     imports: Imports | None = None
 
     def dialect(self, id: str) -> Dialect:

@@ -20,7 +20,7 @@ class SuggestionCache:
     """The last suggestions and where they were made, the least recently used forgotten first.
 
     A place is a document and the code next to the cursor. Who types what is suggested, line breaks and indentation
-    included, gets the rest of it. Who then deletes some of that gets it back. After any other change near the cursor
+    included, gets the rest of it, as long as that is more than blanks. Who then deletes some of that gets it back. After any other change near the cursor
     the place is unknown.
     """
 
@@ -47,7 +47,7 @@ class SuggestionCache:
             return Answer(self._known[key])
         for known, suggestion in reversed(self._known.items()):
             rest = _rest(known[1], hole, suggestion) if known[0] == uri and suggestion else None
-            if suggestion and rest:
+            if suggestion and rest and rest.strip():
                 self._known.move_to_end(known)
                 return Answer(replace(suggestion, text=rest))
         return None

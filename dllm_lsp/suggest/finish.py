@@ -27,11 +27,11 @@ def finish(hole: Hole, infilled: Infilled, settings: SuggestSettings) -> Suggest
 
     The text is the beginning of what the engine wrote: what belongs to the extent, up to what the document holds
     already. Where the cursor cuts a word, the engine wrote the rest of it, too (`Hole.with_whole_word`): what does not
-    end with that would change the word. Its lines are separated by line feeds. Its confidence is the product of the
+    end with that would change the word. Where the document has tabs, it saw spaces (`Hole.in_spaces`). Its lines are separated by line feeds. Its confidence is the product of the
     probabilities of the tokens that are left, and of the end if the text ends where the model ended it, calibrated for
     this model.
     """
-    rest, hole = hole.rest_of_word, hole.with_whole_word
+    document, rest, hole = hole, hole.rest_of_word, hole.with_whole_word.in_spaces
     portion = portion_of(infilled.pieces, infilled.end, settings.extent, hole.before)
     if portion.end is None:
         return None
@@ -41,7 +41,7 @@ def finish(hole: Hole, infilled: Infilled, settings: SuggestSettings) -> Suggest
     confidence = infilled.calibrated(candidate.confidence)
     if confidence < settings.confidence:
         return None
-    written = aligned(candidate.text, region)
+    written = aligned(candidate.text, hole)
     text = written.removesuffix(rest)
     if (
         not written.endswith(rest)
@@ -51,11 +51,17 @@ def finish(hole: Hole, infilled: Infilled, settings: SuggestSettings) -> Suggest
         or breaks(hole, written)
     ):
         return None
-    return Suggestion(text, confidence, infilled)
+    return Suggestion(aligned(text, document), confidence, infilled)
 
 
 def _trimmed(text: str, region: Region, hole: Hole) -> str:
     """Return the beginning of `text` that repeats neither what the document holds already nor itself."""
+    while (kept := _without_copy(text, region, hole)) != text:  # what is left may end with another copy
+        text = kept
+    return text
+
+
+def _without_copy(text: str, region: Region, hole: Hole) -> str:
     text = without_tail(text, region)
     text = without_lines_below(text, hole)
     text = without_repeated_line(text, region.head)

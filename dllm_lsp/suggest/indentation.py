@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-from dllm_lsp.infill.extent import TAB
-from dllm_lsp.syntax.region import Region
+from dllm_lsp.infill.hole import Hole
+from dllm_lsp.infill.indentation import TAB
 
 
-def aligned(text: str, region: Region) -> str:
+def aligned(text: str, hole: Hole) -> str:
     """Return `text`, every line indented with the characters of the nearest indented line, a tab counting four spaces.
 
     What the cursor's line begins with stays.
     """
-    nearest = _nearest_indent(region)
+    nearest = _nearest_indent(hole)
     first, *others = text.split("\n")
-    if not region.head.strip():
+    if not hole.before.rpartition("\n")[2].strip():
         first = _indented_like(nearest, first)
     return "\n".join([first, *(_indented_like(nearest, line) for line in others)])
 
@@ -28,7 +28,7 @@ def _indented_like(nearest: str, line: str) -> str:
     return indent + body
 
 
-def _nearest_indent(region: Region) -> str:
-    lines = [region.head, *reversed(region.above.split("\n")), *region.below.split("\n")]
-    indents = (line[: len(line) - len(line.lstrip(" \t"))] for line in lines)
+def _nearest_indent(hole: Hole) -> str:
+    lines = [*reversed(hole.before.split("\n")), *hole.after.split("\n")[1:]]
+    indents = (line[: len(line) - len(line.lstrip(" \t"))] for line in lines if line.strip())
     return next((indent for indent in indents if indent), "")

@@ -55,7 +55,9 @@ def _is_at_fault(region: Region, text: str) -> bool:
     if lines.verdict is Verdict.COMPLETE:
         return _judge(region, text, below=True).invalid and not _judge(region, "", below=True).invalid
     without = _judge(region, "")
-    return not (without.invalid and (_is_before(lines, region) or _stands_behind(lines, without, region, text)))
+    return not (
+        without.invalid and (_is_before(lines, region) or _stands_behind(lines, without, region, text))
+    )
 
 
 def _judge(region: Region, text: str, *, below: bool = False) -> Judgment:

@@ -63,6 +63,12 @@ def test_several_lines_are_typed_through(typed: str, rest: str | None) -> None:
     assert rest_at(cache, f"def f(a):{typed}¦\n\nf(1)\n") == rest
 
 
+def test_when_only_blanks_are_left_the_engine_is_asked() -> None:
+    cache = cache_with("x = a ¦b\n", Suggestion("==\n    ", 0.9))
+    assert rest_at(cache, "x = a =¦b\n") == "=\n    "
+    assert cache.get(URI, hole_of("x = a ==¦b\n")) is None
+
+
 def test_when_all_is_typed_the_engine_is_asked() -> None:
     assert cache_with("x = ¦\n").get(URI, hole_of("x = f(a, b)¦\n")) is None
 

@@ -35,6 +35,7 @@ def hole_at(marked: str, language: str = "python") -> Hole:
         ("f('¦')\n", "a')\n", "a"),
         ("def f(¦):\n    pass\n", "self, x):", "self, x"),
         ("def f():\n\tx = 1\n¦\n", "    return x", "\treturn x"),
+        ("def f():\n\tx = 1\n\t¦\n", "return x", "return x"),
         ("x = ¦\r\ny = 1\r\n", "f(a)", "f(a)"),
     ],
 )
@@ -76,6 +77,8 @@ def test_what_is_not_shown(marked: str, written: str) -> None:
             "\n\t\tb = a\n\t\treturn b",
         ),
         ("def f(a):\n    c = a\n¦\n", "\tb = a\n\treturn b", "    b = a\n    return b"),
+        ("def f(a):\n\t¦\n\treturn b\n", "b = a\n    return b\n", "b = a"),
+        ("func f() {\n\tif a {¦\n}\n", "\n\t\tb()\n\t}", "\n\t\tb()\n\t}"),
         # What is there already: the rest of the line, lines below, brackets.
         ("f(¦)\n", "\n    a,\n    b,\n)\nc", "\n    a,\n    b,\n"),
         ("if a¦ > 3:\n    b\n", " < c > 3:\n    b", " < c"),

@@ -4,7 +4,6 @@ import pytest
 from marked import hole_of
 
 from dllm_lsp.suggest.indentation import aligned
-from dllm_lsp.syntax.region import region_of
 
 
 @pytest.mark.parametrize(
@@ -18,9 +17,12 @@ from dllm_lsp.syntax.region import region_of
         ("def f():\n    x = 1\n\n    if x:\n\ty = 1\n¦\n", "    return x", "\treturn x"),
         ("def f():\n\tx =¦\n", "    1", "    1"),
         ("¦\n", "\tx", "\tx"),
+        ("def f():\n\tx = 1\n\n\ndef g():\n¦\n", "    return x", "\treturn x"),
+        ("def f():\n¦\n\n\ndef g():\n\tx = 1\n", "    return x", "\treturn x"),
+        ("    \ndef f():\n¦\n\tx = 1\n", "    return x", "\treturn x"),
         ("def f():\n\tx = ¦\n", "1\n    if x:\n        y\n", "1\n\tif x:\n\t\ty\n"),
         ("def f():\n    x = ¦\n", "[\n\t\t1,\n\t]", "[\n        1,\n    ]"),
     ],
 )
 def test_indentation_is_the_documents(marked: str, text: str, shown: str) -> None:
-    assert aligned(text, region_of(hole_of(marked), text)) == shown
+    assert aligned(text, hole_of(marked)) == shown
