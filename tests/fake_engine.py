@@ -36,6 +36,7 @@ class FakeEngine:
         self.before = 4000
         self.snippets = 0
         self.milliseconds = 200.0
+        self.languages: tuple[str, ...] = ()
         self.after = 1000
         self.forgotten: list[str] = []
 

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import Future
 
 from dllm_lsp.context.admission import refusal_of_content
 from dllm_lsp.context.inside import inside
+from dllm_lsp.languages.lookup import name_of
 from dllm_lsp.settings import Settings
 from dllm_lsp.text.snapshot import Snapshot
 
@@ -21,10 +22,23 @@ class Permission:
     def __init__(self, settings: Settings, look: Look) -> None:
         self._settings, self._look = settings, look
 
-    async def refusal(self, snapshot: Snapshot) -> str | None:
-        """Return why nothing is suggested in a document, or None if something may be."""
+    def unserved(self, language: str, trained: Sequence[str]) -> str | None:
+        """Return why nothing is suggested in a language, an LSP id, or None if something may be.
+
+        A model serves the languages that it was `trained` on, all where none is named, and those that the user has
+        switched on.
+        """
+        is_switched_on = self._settings.languages.get(language, {}).get("enabled", False)
+        if not trained or is_switched_on or name_of(language) in trained:
+            return None
+        return f'the model serves {", ".join(trained)}; the setting "languages.{language}.enabled" can switch {language} on'
+
+    async def refusal(self, snapshot: Snapshot, trained: Sequence[str]) -> str | None:
+        """Return why nothing is suggested in a document, by a model of some languages, or None if something may be."""
         if not self._settings.suggest_in(snapshot.language).enabled:
             return f"suggest.enabled is off{self._where(snapshot, 'enabled')}"
+        if (reason := self.unserved(snapshot.language, trained)) is not None:
+            return reason
         # A look goes on when a request that waits for it is cancelled: the next one wants it, too.
         return refusal_of_content(snapshot) or await asyncio.shield(
             asyncio.wrap_future(self._look(snapshot.uri))

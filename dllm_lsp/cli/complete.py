@@ -17,7 +17,6 @@ from dllm_lsp.cli.location import Location
 from dllm_lsp.client.tuned import choose
 from dllm_lsp.fingerprints import fingerprint
 from dllm_lsp.infill.pieces import Draft
-from dllm_lsp.languages.lookup import is_code
 from dllm_lsp.project.background import at_once
 from dllm_lsp.project.exclusions import Exclusions
 from dllm_lsp.project.files import path_of
@@ -41,9 +40,10 @@ def complete(location: Location, settings: Settings, *, as_json: bool, trace: bo
     settings = _at_leisure(_with_project(snapshot, settings))
     drafts: list[Draft] = []
     suggestion = None
-    if (reason := asyncio.run(_refusal(snapshot, settings))) is None:
+    permission = _permission(snapshot, settings)
+    if (reason := asyncio.run(_refusal(snapshot, permission))) is None:
         choice = choose(settings, location.file.parent, fingerprint)
-        suggestion = asyncio.run(ask(snapshot, choice.settings, drafts.append))
+        suggestion, reason = asyncio.run(ask(snapshot, choice.settings, permission, drafts.append))
     if trace and drafts:
         from dllm_lsp.cli.trace import print_trace  # noqa: PLC0415
 
@@ -52,18 +52,19 @@ def complete(location: Location, settings: Settings, *, as_json: bool, trace: bo
         print(json.encode(_figures(suggestion)).decode())
     elif suggestion is not None:
         print(suggestion.text)
-    if suggestion is None and reason is None and not is_code(location.file.name):
-        reason = f"{location.file.name} is in no language that models here are made for, such as Python"
     if suggestion is None:
         print(f"dllm-lsp: nothing to suggest here{f': {reason}' if reason else ''}", file=sys.stderr)
     return 0
 
 
-async def _refusal(snapshot: Snapshot, settings: Settings) -> str | None:
-    """Return why an editor would be shown nothing in this document."""
+def _permission(snapshot: Snapshot, settings: Settings) -> Permission:
     exclusions = Exclusions(lambda: _opened(snapshot, settings), at_once, ignored=settings.suggest.ignored)
-    permission = Permission(settings, exclusions.look)
-    return permission.refusal_here(snapshot, is_invoked=True) or await permission.refusal(snapshot)
+    return Permission(settings, exclusions.look)
+
+
+async def _refusal(snapshot: Snapshot, permission: Permission) -> str | None:
+    """Return why an editor would be shown nothing in this document, whatever the model."""
+    return permission.refusal_here(snapshot, is_invoked=True) or await permission.refusal(snapshot, ())
 
 
 def _with_project(snapshot: Snapshot, settings: Settings) -> Settings:
@@ -82,9 +83,15 @@ def _at_leisure(settings: Settings) -> Settings:
 
 
 async def ask(
-    snapshot: Snapshot, settings: Settings, on_draft: Callable[[Draft], None] | None = None
-) -> Suggestion | None:
-    """Return what an editor would be shown; raises CommandError when the engine cannot be used."""
+    snapshot: Snapshot,
+    settings: Settings,
+    permission: Permission,
+    on_draft: Callable[[Draft], None] | None = None,
+) -> tuple[Suggestion | None, str | None]:
+    """Return what an editor would be shown, and why the model does not serve the document's language, if so.
+
+    Raises CommandError when the engine cannot be used.
+    """
     notices: list[str] = []
     engine = engine_for(settings, lambda status: None, notices.append)
     await engine.start()
@@ -93,6 +100,8 @@ async def ask(
         if status.state != "ready":
             detail = status.detail or f"it was not ready within {READY_SECONDS:.0f} s"
             raise CommandError(f"the engine cannot be used: {detail}")
+        if (reason := permission.unserved(snapshot.language, status.languages)) is not None:
+            return None, reason
         neighborhoods = Neighborhoods(lambda: _opened(snapshot, settings), at_once)
         autocomplete = Autocomplete(engine, settings.suggest_in(snapshot.language), neighborhoods.related)
         suggestion = await autocomplete.suggest(snapshot, on_draft)
@@ -100,7 +109,7 @@ async def ask(
         await engine.close()
     if notices:
         raise CommandError(" ".join(notices))
-    return suggestion
+    return suggestion, None
 
 
 def _opened(snapshot: Snapshot, settings: Settings) -> Opened:

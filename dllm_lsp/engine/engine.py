@@ -49,7 +49,7 @@ class Engine:
         self.before = CHARACTERS_PER_TOKEN * model.before
         self.after = CHARACTERS_PER_TOKEN * model.after
         self.snippets, self.milliseconds = model.snippets, model.milliseconds
-        self.canvas = model.canvas
+        self.canvas, self.languages = model.canvas, model.languages
         self.precision = "fp32"
         self.calibration: Calibration | None = None
 

@@ -86,7 +86,8 @@ class Model(Protocol[_Context, _Tokens, _Around]):
     """A network with its special tokens and its limits.
 
     It reads at most `before` and `after` tokens of context and `snippets` related snippets, and writes at most `canvas`
-    tokens. It should be given `milliseconds` for a suggestion. If it `is_small`, a second thread gains it nothing, and
+    tokens. It should be given `milliseconds` for a suggestion. It serves `languages`, by the names of their records, or
+    all where none is named. If it `is_small`, a second thread gains it nothing, and
     costs much where the cores are busy.
     """
 
@@ -96,6 +97,7 @@ class Model(Protocol[_Context, _Tokens, _Around]):
     snippets: int
     canvas: int
     milliseconds: float
+    languages: tuple[str, ...]
     is_small: bool
 
     def context(self, language: str) -> _Context:

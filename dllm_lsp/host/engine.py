@@ -49,6 +49,7 @@ class Engine(Protocol):
     after: int
     snippets: int
     milliseconds: float
+    languages: tuple[str, ...]
 
     def begin(self, document: str, hole: Hole, limits: Limits) -> Request:
         """Return a request to fill a hole, its context encoded; raise what is wrong with it."""

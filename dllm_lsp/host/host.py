@@ -152,6 +152,7 @@ class Host:
                 after=engine.after,
                 snippets=engine.snippets,
                 milliseconds=engine.milliseconds,
+                languages=engine.languages,
             )
         )
         return engine

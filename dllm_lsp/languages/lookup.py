@@ -18,6 +18,12 @@ def language_of(id: str) -> Language:
     return _BY_ID.get(id, PLAIN)
 
 
+def name_of(id: str) -> str:
+    """Return the name of the language that an LSP language id names; the id itself for one that is not known."""
+    language = language_of(id)
+    return id if language is PLAIN else language.name
+
+
 def id_of(path: str) -> str:
     """Return the LSP language id that a file's name tells; PLAIN's where it tells none."""
     return _IDS_BY_SUFFIX.get(posixpath.splitext(path)[1].lower(), PLAIN.name)

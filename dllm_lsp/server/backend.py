@@ -76,7 +76,9 @@ class Backend:
         """Return why nothing is suggested in a document, in words for the user, or None if something may be."""
         if self._is_paused:
             return "suggestions are paused; dllm.resume goes on with them"
-        return await self._permission.refusal(snapshot) if self._permission else None
+        if self._permission is None:
+            return None
+        return await self._permission.refusal(snapshot, self.status.languages)
 
     def refusal_here(self, snapshot: Snapshot, *, is_invoked: bool) -> str | None:
         """Return why nothing is suggested at the cursor, as `refusal` does."""

@@ -20,8 +20,8 @@ class SuggestionCache:
     """The last suggestions and where they were made, the least recently used forgotten first.
 
     A place is a document and the code next to the cursor. Who types what is suggested, line breaks and indentation
-    included, gets the rest of it, as long as that is more than blanks. Who then deletes some of that gets it back. After any other change near the cursor
-    the place is unknown.
+    included, gets the rest of it, as long as that is more than blanks. Who then deletes some of that gets it back.
+    After any other change near the cursor the place is unknown.
     """
 
     def __init__(self, size: int = 64) -> None:

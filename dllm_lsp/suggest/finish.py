@@ -27,9 +27,9 @@ def finish(hole: Hole, infilled: Infilled, settings: SuggestSettings) -> Suggest
 
     The text is the beginning of what the engine wrote: what belongs to the extent, up to what the document holds
     already. Where the cursor cuts a word, the engine wrote the rest of it, too (`Hole.with_whole_word`): what does not
-    end with that would change the word. Where the document has tabs, it saw spaces (`Hole.in_spaces`). Its lines are separated by line feeds. Its confidence is the product of the
-    probabilities of the tokens that are left, and of the end if the text ends where the model ended it, calibrated for
-    this model.
+    end with that would change the word. Where the document has tabs, the engine saw spaces (`Hole.in_spaces`). The
+    text's lines are separated by line feeds. Its confidence is the product of the probabilities of the tokens that are
+    left, and of the end if the text ends where the model ended it, calibrated for this model.
     """
     document, rest, hole = hole, hole.rest_of_word, hole.with_whole_word.in_spaces
     portion = portion_of(infilled.pieces, infilled.end, settings.extent, hole.before)

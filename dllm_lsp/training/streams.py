@@ -87,7 +87,7 @@ def export(run: Path, target: Path, *, int8: bool) -> None:
     """Write the run's model to `target`, the weights in float16 or in int8; see `architectures.Trained`."""
     config = read_config(run)
     tensors, _ = read_tensors(run / STATE, _CPU)
-    model = StreamsModel(config.model)
+    model = StreamsModel(structs.replace(config.model, languages=config.batch.languages))
     model.load_state_dict(below(tensors, "model."))
     is_large = sum(2 * parameter.numel() for parameter in model.parameters()) > MOST_BYTES
     dtype = torch.int8 if int8 or is_large else torch.float16

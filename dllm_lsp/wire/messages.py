@@ -14,7 +14,7 @@ from dllm_lsp.infill.hole import Hole
 from dllm_lsp.infill.limits import Limits
 from dllm_lsp.infill.pieces import Draft, Infilled
 
-VERSION = 8
+VERSION = 9
 HEADER_BYTES = 4
 MAX_FRAME_BYTES = 16 * 1024 * 1024
 
@@ -58,6 +58,7 @@ class Status(Struct, frozen=True, kw_only=True, tag="status"):
 
     `before` and `after` are the characters of context that the loaded model can use, and `snippets` how many related
     ones it can read; `milliseconds` is the time that it should have for a suggestion. All are 0 until it is ready.
+    `languages` are the names of those that it serves; none: all of them.
     """
 
     state: Literal["starting", "loading", "ready", "failed"]
@@ -69,6 +70,7 @@ class Status(Struct, frozen=True, kw_only=True, tag="status"):
     after: int = 0
     snippets: int = 0
     milliseconds: float = 0.0
+    languages: tuple[str, ...] = ()
 
 
 class Drafted(Struct, frozen=True, tag="drafted"):

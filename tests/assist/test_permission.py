@@ -3,6 +3,7 @@ from __future__ import annotations
 import asyncio
 from concurrent.futures import Future
 
+import pytest
 from marked import CURSOR, snapshot_of
 
 from dllm_lsp.assist.permission import Permission
@@ -18,24 +19,24 @@ def found(reason: str | None) -> Future[str | None]:
 
 
 async def test_what_the_file_is_counts_and_so_do_settings_and_text() -> None:
-    assert await Permission(Settings(), lambda uri: found(None)).refusal(HERE) is None
-    assert await Permission(Settings(), lambda uri: found(f"{uri} is no")).refusal(HERE) == (
+    assert await Permission(Settings(), lambda uri: found(None)).refusal(HERE, ()) is None
+    assert await Permission(Settings(), lambda uri: found(f"{uri} is no")).refusal(HERE, ()) == (
         "file:///work/app.py is no"
     )
     off = Permission(Settings(suggest=SuggestSettings(enabled=False)), lambda uri: found(None))
-    assert await off.refusal(HERE) == "suggest.enabled is off"
+    assert await off.refusal(HERE, ()) == "suggest.enabled is off"
     binary = snapshot_of(f"\0{CURSOR}")
-    assert "binary" in (await Permission(Settings(), lambda uri: found(None)).refusal(binary) or "")
+    assert "binary" in (await Permission(Settings(), lambda uri: found(None)).refusal(binary, ()) or "")
 
 
 async def test_a_look_outlives_a_request_that_is_cancelled() -> None:
     look: Future[str | None] = Future()
     permission = Permission(Settings(), lambda uri: look)
-    first = asyncio.create_task(permission.refusal(HERE))
+    first = asyncio.create_task(permission.refusal(HERE, ()))
     await asyncio.sleep(0)
     first.cancel()
     await asyncio.wait([first])
-    second = asyncio.create_task(permission.refusal(HERE))
+    second = asyncio.create_task(permission.refusal(HERE, ()))
     await asyncio.sleep(0)
     look.set_result("it is secret")
     assert await second == "it is secret"
@@ -63,5 +64,28 @@ def test_comments_and_strings_are_left_alone_if_the_user_says_so() -> None:
 
 async def test_a_language_may_be_off() -> None:
     permission = Permission(Settings(languages={"go": {"enabled": False}}), lambda uri: found(None))
-    assert await permission.refusal(HERE) is None
+    assert await permission.refusal(HERE, ()) is None
     assert await permission.refusal(snapshot_of(CURSOR, language="go")) == "suggest.enabled is off for go"
+
+
+@pytest.mark.parametrize(
+    ("language", "trained", "switched", "is_served"),
+    [
+        ("python", (), {}, True),
+        ("go", (), {}, True),
+        ("python", ("python",), {}, True),
+        ("go", ("python",), {}, False),
+        ("go", ("python",), {"go": {"enabled": True}}, True),
+        ("go", ("python",), {"go": {"confidence": 0.5}}, False),
+        ("typescriptreact", ("typescript",), {}, True),
+        ("klingon", ("python",), {}, False),
+        ("klingon", ("python",), {"klingon": {"enabled": True}}, True),
+    ],
+)
+def test_a_model_serves_its_languages_and_those_that_are_switched_on(
+    language: str, trained: tuple[str, ...], switched: dict[str, dict[str, object]], is_served: bool
+) -> None:
+    permission = Permission(Settings(languages=switched), lambda uri: found(None))
+    reason = permission.unserved(language, trained)
+    assert (reason is None) == is_served
+    assert reason is None or f"languages.{language}.enabled" in reason

@@ -143,6 +143,7 @@ class CausalInfilling:
         self.before, self.after = Kind.BEFORE.room, Kind.REST.room + Kind.BELOW.room
         self.snippets, self.canvas = causal.snippets, causal.canvas
         self.leftward = Leftward(CausalTokens.texts, self.commit)
+        self.languages = causal.languages
 
     def read(self, hole: Hole) -> CausalTokens:
         """Return the streams around a hole. Each of them is tokenized alone."""

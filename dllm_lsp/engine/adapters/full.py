@@ -177,6 +177,7 @@ class BidirectionalInfilling:
     is_small = False
     leftward = None
     milliseconds = 400.0
+    languages: tuple[str, ...] = ()
 
     def __init__(self, model: Bidirectional, tokenizer: TextTokenizer, refresh: Refresh = REFRESH) -> None:
         self._model, self._tokenizer, self._refresh = model, tokenizer, refresh

@@ -105,7 +105,7 @@ class StreamsInfilling:
             waits=True,
         )
         self.before, self.after = network.config.before, network.config.after
-        self.snippets = network.config.snippets
+        self.snippets, self.languages = network.config.snippets, network.config.languages
         self.canvas = network.config.reach
         self.is_small = network.config.transformer.parameters < SMALL
 

@@ -28,22 +28,30 @@ ADAPTERS = Path(__file__).parents[1] / "adapters"
 
 
 class Trained(Struct, frozen=True, kw_only=True):
-    """How an adapter was trained: where streams stood, the most snippets, and the largest canvas in tokens."""
+    """How an adapter was trained: where streams stood, the most snippets, the largest canvas in tokens, and on what.
+
+    `languages` are named as their records are; none: not known.
+    """
 
     geometry: dict[str, Any]
     snippets: Annotated[int, Meta(ge=0, le=SNIPPETS)]
     canvas: Annotated[int, Meta(ge=1, le=CANVAS)]
+    languages: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class Causal:
-    """An adapted base; `snippets` and `canvas` (tokens) are the most that its adapter was trained with."""
+    """An adapted base; `snippets` and `canvas` (tokens) are the most that its adapter was trained with.
+
+    `languages` are those that it was trained on; none: not known.
+    """
 
     architecture: ClassVar[str] = "causal"
 
     network: Adapted
     snippets: int
     canvas: int
+    languages: tuple[str, ...] = ()
 
     @property
     def transformer(self) -> Transformer:
@@ -62,7 +70,7 @@ def load_causal(folder: Path, device: torch.device, dtype: torch.dtype) -> tuple
     trained = _trained(found.metadata)
     adapter = LowRank(stacked(found.factors, base.config), device, dtype)
     network = Adapted(base, adapter, found.mask.to(device, dtype))
-    return Causal(network, trained.snippets, trained.canvas), tokenizer
+    return Causal(network, trained.snippets, trained.canvas, trained.languages), tokenizer
 
 
 def load_base(folder: Path, device: torch.device, dtype: torch.dtype) -> tuple[Transformer, TextTokenizer]:

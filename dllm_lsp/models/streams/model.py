@@ -36,7 +36,8 @@ from dllm_lsp.models.streams.encoded import AFTER, BEFORE, CANVAS, Copyable, Str
 class StreamsConfig(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """The model's shape; `reach` is the largest canvas, `before` and `after` the trained stream lengths in tokens.
 
-    It reads at most `snippets` related snippets, of at most `snippet_tokens` each.
+    It reads at most `snippets` related snippets, of at most `snippet_tokens` each. `languages` are those that it was
+    trained on, by the names of their records; none: not known.
     """
 
     transformer: TransformerConfig
@@ -45,6 +46,7 @@ class StreamsConfig(Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     after: Count
     snippets: Annotated[int, Meta(ge=0)] = 0
     snippet_tokens: Count = 192
+    languages: tuple[str, ...] = ()
 
 
 class Surroundings(NamedTuple):

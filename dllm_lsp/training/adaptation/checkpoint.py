@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import torch
@@ -36,8 +37,10 @@ class BaseName(Struct, frozen=True):
     fingerprint: str
 
 
-def save_adapter(folder: Path, adapter: Adapter, base: BaseName, totals: Totals, canvas: int) -> None:
-    """Write the adapter's folder; `canvas` is the most tokens of a hole that it was trained with."""
+def save_adapter(
+    folder: Path, adapter: Adapter, base: BaseName, totals: Totals, *, canvas: int, languages: Sequence[str]
+) -> None:
+    """Write the adapter's folder. It was trained with holes of up to `canvas` tokens, in files in these languages."""
     write_adapter(
         folder,
         factors={
@@ -51,6 +54,7 @@ def save_adapter(folder: Path, adapter: Adapter, base: BaseName, totals: Totals,
             "geometry": geometry(),
             "snippets": SNIPPETS,
             "canvas": canvas,
+            "languages": languages,
             "totals": structs.asdict(totals),
         },
     )

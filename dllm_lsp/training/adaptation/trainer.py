@@ -110,7 +110,10 @@ class Trainer:
     def save(self) -> None:
         """Write adapter and state, replacing the last ones."""
         _, canvas, _ = self.config.stage(self.totals.seconds / self.config.seconds)
-        save_adapter(self.folder, self.network.adapter, self.base, self.totals, canvas)
+        languages = sorted({file.language for file in self.windows.files})
+        save_adapter(
+            self.folder, self.network.adapter, self.base, self.totals, canvas=canvas, languages=languages
+        )
         save_state(self.folder, self.network.adapter, [self.optimizer], {})
 
     def _log(self, figures: Mapping[str, Any]) -> None:

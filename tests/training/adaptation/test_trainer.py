@@ -116,7 +116,7 @@ def test_the_rate_warms_up_and_falls_to_zero() -> None:
 
 def test_an_adapter_is_stored_under_the_names_that_peft_gives(tmp_path: Path) -> None:
     net = network(trained=True)
-    save_adapter(tmp_path, net.adapter, BASE, Totals(steps=3), 24)
+    save_adapter(tmp_path, net.adapter, BASE, Totals(steps=3), canvas=24, languages=["python"])
     config = json.loads((tmp_path / "adapter_config.json").read_text())
     assert config["peft_type"] == "LORA"
     assert (config["r"], config["lora_alpha"]) == (3, 3)
@@ -130,7 +130,7 @@ def test_an_adapter_is_stored_under_the_names_that_peft_gives(tmp_path: Path) ->
 
 
 def test_another_adapter_or_geometry_is_refused(tmp_path: Path) -> None:
-    save_adapter(tmp_path, network().adapter, BASE, Totals(), 24)
+    save_adapter(tmp_path, network().adapter, BASE, Totals(), canvas=24, languages=["python"])
     other = Network(base(), type(network().adapter)(base().shape, 5, base().embedding[0]))
     with pytest.raises(ValueError, match="another rank"):
         load_adapter(tmp_path, other.adapter, BASE)
