@@ -49,7 +49,9 @@ class InlineCompletion:
             accepted = accept(document, snapshot, params.selected)
             if accepted is None:
                 return types.InlineCompletionList([])
-            wanted, range, start = accepted, params.selected.range, params.selected.text
+            start = params.selected.text
+            replaced = place(document, accepted.line, accepted.column - len(start))
+            wanted, range = accepted, types.Range(replaced, cursor)
         whole = documents.in_context(wanted)
         work = self._complete(whole, range, start, is_invoked=params.is_invoked)
         answer = await self._latest.run(snapshot.uri, work)

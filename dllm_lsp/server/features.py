@@ -16,6 +16,11 @@ from dllm_lsp.settings import SECTION, Settings
 from dllm_lsp.settings_reader import is_foreign
 from dllm_lsp.text.document import Position
 
+ALL_FILES = types.FileOperationRegistrationOptions(
+    [types.FileOperationFilter(types.FileOperationPattern("**"), scheme="file")]
+)
+"""Which files and folders a client tells of when they are renamed or deleted: all."""
+
 SETTINGS_GRACE = 0.1  # seconds in which a client sends its settings behind `initialized`
 ANSWER_SECONDS = 1.0  # in which one that can be asked for them answers
 
@@ -29,6 +34,8 @@ def new_session(settings: Settings) -> Session:
     session.feature(types.TEXT_DOCUMENT_DID_SAVE)(did_save)
     session.feature(types.TEXT_DOCUMENT_DID_CLOSE)(did_close)
     session.feature(types.NOTEBOOK_DOCUMENT_DID_CLOSE)(did_close_notebook)
+    session.feature(types.WORKSPACE_DID_RENAME_FILES, ALL_FILES)(did_rename_files)
+    session.feature(types.WORKSPACE_DID_DELETE_FILES, ALL_FILES)(did_delete_files)
     session.feature(types.TEXT_DOCUMENT_INLINE_COMPLETION, types.InlineCompletionOptions())(inline_completion)
     session.command("dllm.status")(status)
     session.command("dllm.restart")(restart)
@@ -86,6 +93,16 @@ def did_close_notebook(ls: Session, params: types.DidCloseNotebookDocumentParams
     for cell in params.cell_text_documents:
         ls.completion.forget(cell.uri)
     ls.backend.forget(params.notebook_document.uri)
+
+
+def did_rename_files(ls: Session, _: types.RenameFilesParams) -> None:
+    """Look at files anew."""
+    ls.backend.outdate_files()
+
+
+def did_delete_files(ls: Session, _: types.DeleteFilesParams) -> None:
+    """Look at files anew."""
+    ls.backend.outdate_files()
 
 
 async def inline_completion(ls: Session, params: InlineCompletionParams) -> Answer:

@@ -219,6 +219,14 @@ async def test_a_suggestion_extends_what_the_menu_has_selected(
     assert engines[0].holes[0].after == "\nother\n"
 
 
+async def test_a_selection_beyond_the_end_is_replaced_up_to_the_end(client: Client) -> None:
+    await client.begin()
+    client.open("value = res")
+    beyond = {"start": {"line": 0, "character": 8}, "end": {"line": 7, "character": 99}}
+    item = await client.complete(0, 500, selectedCompletionInfo={"range": beyond, "text": "result or "})
+    assert item == ("result or compute(1)", (0, 8, 0, 11))
+
+
 @pytest.mark.parametrize(
     "selection",
     [

@@ -115,6 +115,26 @@ async def test_what_was_saved_or_opened_again_is_looked_at_again(
     await until_sent(client, reader[0], uri, changed)
 
 
+@pytest.mark.parametrize("renamed", [True, False])
+async def test_what_was_renamed_or_deleted_is_looked_at_again(
+    client: Client, reader: list[FakeEngine], root: Path, renamed: bool
+) -> None:
+    uri = await open_app(client, reader, root)
+    helper, other = root / "helper.py", root / "other.py"
+    if renamed:
+        helper.rename(other)
+        other.write_text("def discount(moved): ...\n")
+        files = [{"oldUri": helper.as_uri(), "newUri": other.as_uri()}]
+        client.notify("workspace/didRenameFiles", {"files": files})
+        await until_sent(client, reader[0], uri, "def discount(moved): ...\n")
+    else:
+        other.write_text("def discount(other): ...\n")
+        helper.unlink()
+        client.notify("workspace/didDeleteFiles", {"files": [{"uri": helper.as_uri()}]})
+        await until_sent(client, reader[0], uri, "def discount(other): ...\n")
+    assert HELPER not in reader[0].holes[-1].snippets
+
+
 async def test_folders_come_and_go(client: Client, reader: list[FakeEngine], root: Path) -> None:
     await client.begin(root=(root.parent / "other").as_uri())
     uri = (root / "app.py").as_uri()
