@@ -13,8 +13,8 @@ SECTION = "dllm-lsp"
 Effort = Literal["instant", "low", "medium", "high"]
 """How much work an answer is worth."""
 
-Extent = Literal["line", "block", "all"]
-"""How far a suggestion reaches: to the end of its line, of its block, or as far as the model writes."""
+Lines = Literal["auto", "one", "many"]
+"""How many lines a suggestion has: several where a block is open or a line is empty; one; several at every line end."""
 
 Precision = Literal["auto", "fp32", "bf16", "int8", "fp8"]
 """The number format of a network's matrices; "auto" is what the machine gains from."""
@@ -115,14 +115,14 @@ class SuggestSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
             description='"instant", "low", "medium" or "high"',
         ),
     ] = "medium"
-    extent: Annotated[
-        Extent,
+    lines: Annotated[
+        Lines,
         Meta(
-            title='how far a suggestion reaches: to the end of the `"line"`, of the `"block"`, or `"all"` that the '
-            "model writes; several lines are for models that write them well",
-            description='"line", "block" or "all"',
+            title='how many lines a suggestion may have: `"one"`, `"many"` up to the end of the statement or block, or '
+            '`"auto"`: many where a block is open or the line is empty',
+            description='"auto", "one" or "many"',
         ),
-    ] = "line"
+    ] = "auto"
     comments: Annotated[bool, Meta(title="suggest inside comments", description="true or false")] = True
     strings: Annotated[
         bool, Meta(title="suggest inside strings, docstrings among them", description="true or false")

@@ -11,17 +11,19 @@ from msgspec import structs
 
 from dllm_lsp.assist.engine import Engine, OnDraft
 from dllm_lsp.context.window import hole_at, vicinity
+from dllm_lsp.infill.extent import Extent
 from dllm_lsp.infill.hole import Hole
 from dllm_lsp.infill.limits import Limits
 from dllm_lsp.settings import SuggestSettings
 from dllm_lsp.suggest.cache import SuggestionCache
 from dllm_lsp.suggest.finish import finish
+from dllm_lsp.suggest.lines import extent_at
 from dllm_lsp.suggest.suggestion import Suggestion
 from dllm_lsp.text.snapshot import Snapshot
 
 METHOD = "complete"
 
-_TOKENS = {"line": 32, "block": 64, "all": 64}
+_TOKENS: dict[Extent, int] = {"line": 32, "block": 64, "all": 64}
 """How many tokens a suggestion of each extent may have."""
 
 Related = Callable[[Snapshot, Hole, int], tuple[str, ...]]
@@ -51,7 +53,7 @@ class Autocomplete:
         hole = hole_at(snapshot, status.before, status.after)
         if status.snippets and self._related is not None:
             hole = structs.replace(hole, snippets=self._related(snapshot, hole, status.snippets))
-        limits = limits_of(self._settings, status.milliseconds)
+        limits = limits_of(self._settings, extent_at(near, self._settings.lines), status.milliseconds)
         hole = hole.with_whole_word.in_spaces
         infilled = await self._engine.infill(snapshot.uri, METHOD, hole, limits, on_draft)
         if infilled is None:
@@ -61,15 +63,15 @@ class Autocomplete:
         return suggestion
 
 
-def limits_of(settings: SuggestSettings, usual: float) -> Limits:
-    """Return what one suggestion may cost: no more than it takes to know it, or that it stays hidden.
+def limits_of(settings: SuggestSettings, extent: Extent, usual: float) -> Limits:
+    """Return what one suggestion of an extent may cost: no more than it takes to know it, or that it stays hidden.
 
     `usual` is the milliseconds that the model should have where the settings do not say.
     """
     return Limits(
         effort=settings.effort,
-        tokens=_TOKENS[settings.extent],
+        tokens=_TOKENS[extent],
         milliseconds=settings.milliseconds or usual,
-        extent=settings.extent,
+        extent=extent,
         confidence=settings.confidence,
     )

@@ -16,28 +16,30 @@ Look = Callable[[str], Future[str | None]]
 """Finds out why a document, by its URI, is left alone for what its file is."""
 
 
+def unserved(language: str, trained: Sequence[str], settings: Settings) -> str | None:
+    """Return why nothing is suggested in a language, an LSP id, or None if something may be.
+
+    A model serves the languages that it was `trained` on, all where none is named, and those that the user has switched
+    on.
+    """
+    is_switched_on = settings.languages.get(language, {}).get("enabled", False)
+    if not trained or is_switched_on or name_of(language) in trained:
+        return None
+    switch = f"languages.{language}.enabled"
+    return f'the model serves {", ".join(trained)}; the setting "{switch}" can switch {language} on'
+
+
 class Permission:
     """What the settings, and the files that `look` looks at, permit. All reasons are words for the user."""
 
     def __init__(self, settings: Settings, look: Look) -> None:
         self._settings, self._look = settings, look
 
-    def unserved(self, language: str, trained: Sequence[str]) -> str | None:
-        """Return why nothing is suggested in a language, an LSP id, or None if something may be.
-
-        A model serves the languages that it was `trained` on, all where none is named, and those that the user has
-        switched on.
-        """
-        is_switched_on = self._settings.languages.get(language, {}).get("enabled", False)
-        if not trained or is_switched_on or name_of(language) in trained:
-            return None
-        return f'the model serves {", ".join(trained)}; the setting "languages.{language}.enabled" can switch {language} on'
-
     async def refusal(self, snapshot: Snapshot, trained: Sequence[str]) -> str | None:
         """Return why nothing is suggested in a document, by a model of some languages, or None if something may be."""
         if not self._settings.suggest_in(snapshot.language).enabled:
             return f"suggest.enabled is off{self._where(snapshot, 'enabled')}"
-        if (reason := self.unserved(snapshot.language, trained)) is not None:
+        if (reason := unserved(snapshot.language, trained, self._settings)) is not None:
             return reason
         # A look goes on when a request that waits for it is cancelled: the next one wants it, too.
         return refusal_of_content(snapshot) or await asyncio.shield(

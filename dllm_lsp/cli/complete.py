@@ -11,7 +11,7 @@ from msgspec import json, structs
 
 from dllm_lsp.assist.autocomplete import Autocomplete
 from dllm_lsp.assist.engines import engine_for
-from dllm_lsp.assist.permission import Permission
+from dllm_lsp.assist.permission import Permission, unserved
 from dllm_lsp.cli.errors import CommandError
 from dllm_lsp.cli.location import Location
 from dllm_lsp.client.tuned import choose
@@ -40,10 +40,9 @@ def complete(location: Location, settings: Settings, *, as_json: bool, trace: bo
     settings = _at_leisure(_with_project(snapshot, settings))
     drafts: list[Draft] = []
     suggestion = None
-    permission = _permission(snapshot, settings)
-    if (reason := asyncio.run(_refusal(snapshot, permission))) is None:
+    if (reason := asyncio.run(_refusal(snapshot, settings))) is None:
         choice = choose(settings, location.file.parent, fingerprint)
-        suggestion, reason = asyncio.run(ask(snapshot, choice.settings, permission, drafts.append))
+        suggestion, reason = asyncio.run(ask(snapshot, choice.settings, drafts.append))
     if trace and drafts:
         from dllm_lsp.cli.trace import print_trace  # noqa: PLC0415
 
@@ -57,13 +56,10 @@ def complete(location: Location, settings: Settings, *, as_json: bool, trace: bo
     return 0
 
 
-def _permission(snapshot: Snapshot, settings: Settings) -> Permission:
-    exclusions = Exclusions(lambda: _opened(snapshot, settings), at_once, ignored=settings.suggest.ignored)
-    return Permission(settings, exclusions.look)
-
-
-async def _refusal(snapshot: Snapshot, permission: Permission) -> str | None:
+async def _refusal(snapshot: Snapshot, settings: Settings) -> str | None:
     """Return why an editor would be shown nothing in this document, whatever the model."""
+    exclusions = Exclusions(lambda: _opened(snapshot, settings), at_once, ignored=settings.suggest.ignored)
+    permission = Permission(settings, exclusions.look)
     return permission.refusal_here(snapshot, is_invoked=True) or await permission.refusal(snapshot, ())
 
 
@@ -83,10 +79,7 @@ def _at_leisure(settings: Settings) -> Settings:
 
 
 async def ask(
-    snapshot: Snapshot,
-    settings: Settings,
-    permission: Permission,
-    on_draft: Callable[[Draft], None] | None = None,
+    snapshot: Snapshot, settings: Settings, on_draft: Callable[[Draft], None] | None = None
 ) -> tuple[Suggestion | None, str | None]:
     """Return what an editor would be shown, and why the model does not serve the document's language, if so.
 
@@ -100,7 +93,7 @@ async def ask(
         if status.state != "ready":
             detail = status.detail or f"it was not ready within {READY_SECONDS:.0f} s"
             raise CommandError(f"the engine cannot be used: {detail}")
-        if (reason := permission.unserved(snapshot.language, status.languages)) is not None:
+        if (reason := unserved(snapshot.language, status.languages, settings)) is not None:
             return None, reason
         neighborhoods = Neighborhoods(lambda: _opened(snapshot, settings), at_once)
         autocomplete = Autocomplete(engine, settings.suggest_in(snapshot.language), neighborhoods.related)

@@ -25,7 +25,7 @@ from dllm_lsp.text.snapshot import Snapshot
 
 _Value = TypeVar("_Value")
 
-EVERYTHING = SuggestSettings(confidence=0.0)
+EVERYTHING = SuggestSettings(confidence=0.0, lines="one")
 """Show whatever passes the other checks; a gate is applied to the figures."""
 
 

@@ -17,14 +17,17 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import pairwise, takewhile
 from math import prod
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 from dllm_lsp.infill.indentation import TAB
 from dllm_lsp.infill.pieces import Piece
 from dllm_lsp.languages.known import PLAIN
-from dllm_lsp.settings import Extent
+
+Extent = Literal["line", "block", "all"]
+"""How far an answer reaches: to the end of its line, of its block, or as far as the model writes."""
 
 _LINE_END = re.compile(r"[\r\n]")
+_BEHIND_CODE = re.compile(r"(?<=\S)[ \t]*(?:\r\n|[\r\n])")
 _LINE = re.compile(r"^([ \t]*)(\S.*)$", re.MULTILINE)  # none that is blank
 _GOES_ON = re.compile(rf"[)\]}}]|(?:{'|'.join(PLAIN.clauses)})\b")  # of whatever language
 _FIRST_WORD = re.compile(r"\w+\W|[^\w\s]")
@@ -62,6 +65,20 @@ def portion_of(pieces: Sequence[Piece], end: float, extent: Extent, before: str)
         certain = [piece for piece, start in _placed(written) if start < found.shown]
     bound = prod(piece.probability for piece in certain)
     return Portion(written, end, bound * end) if is_whole else Portion(written, None, bound)
+
+
+def portions_of(pieces: Sequence[Piece], end: float, extent: Extent, before: str) -> Iterator[Portion]:
+    """Yield what may be suggested of `pieces`: all that belongs to the extent, then ever fewer lines of that.
+
+    Every one of them is all there (its `end` is not None). None ends with a line that is blank.
+    """
+    whole = portion_of(pieces, end, extent, before)
+    if whole.end is not None:
+        yield whole
+    if extent != "line":
+        text = "".join(piece.text or "" for piece in whole.pieces)
+        for line_end in reversed(list(_BEHIND_CODE.finditer(text))):
+            yield _cut(whole.pieces, _End(*line_end.span()))
 
 
 class _End(NamedTuple):

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from msgspec import Struct
 
-from dllm_lsp.settings import Effort, Extent
+from dllm_lsp.infill.extent import Extent
+from dllm_lsp.settings import Effort
 
 
 class Limits(Struct, frozen=True, kw_only=True):

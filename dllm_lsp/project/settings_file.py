@@ -16,7 +16,7 @@ from dllm_lsp.settings_reader import flat, merged
 FILES = (f".{SECTION}.toml", "pyproject.toml")
 """Their names; the first that says anything counts. In the second it is the table `tool.dllm-lsp`."""
 
-OPEN = ("confidence", "extent")
+OPEN = ("confidence", "lines")
 """What a project may choose, of `suggest` and of each language."""
 
 OFF = ("enabled", "automatic", "comments", "strings", "snippets", "ignored")

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from dllm_lsp.infill.extent import portion_of
+from dllm_lsp.infill.extent import Portion, portions_of
 from dllm_lsp.infill.hole import Hole
 from dllm_lsp.infill.pieces import Infilled
 from dllm_lsp.settings import SuggestSettings
 from dllm_lsp.suggest.brackets import without_second_closers
 from dllm_lsp.suggest.candidate import Candidate
 from dllm_lsp.suggest.indentation import aligned
+from dllm_lsp.suggest.lines import extent_at
 from dllm_lsp.suggest.overlap import (
+    copies_above,
     joins,
     repeats_neighbor,
     says_again,
@@ -26,20 +28,31 @@ def finish(hole: Hole, infilled: Infilled, settings: SuggestSettings) -> Suggest
     """Return what to show at the hole, which is `context.window.vicinity` of the cursor, or None for nothing.
 
     The text is the beginning of what the engine wrote: what belongs to the extent, up to what the document holds
-    already. Where the cursor cuts a word, the engine wrote the rest of it, too (`Hole.with_whole_word`): what does not
-    end with that would change the word. Where the document has tabs, the engine saw spaces (`Hole.in_spaces`). The
-    text's lines are separated by line feeds. Its confidence is the product of the probabilities of the tokens that are
-    left, and of the end if the text ends where the model ended it, calibrated for this model.
+    already, and of several lines as many as are sure and right together. Where the cursor cuts a word, the engine wrote
+    the rest of it, too (`Hole.with_whole_word`): what does not end with that would change the word. Where the document
+    has tabs, the engine saw spaces (`Hole.in_spaces`). The text's lines are separated by line feeds. Its confidence is
+    the product of the probabilities of the tokens that are left, and of the end if the text ends where the model ended
+    it, calibrated for this model.
     """
-    document, rest, hole = hole, hole.rest_of_word, hole.with_whole_word.in_spaces
-    portion = portion_of(infilled.pieces, infilled.end, settings.extent, hole.before)
-    if portion.end is None:
+    extent, seen = extent_at(hole, settings.lines), hole.with_whole_word.in_spaces
+    if copies_above(infilled.text, seen):
         return None
+    portions = portions_of(infilled.pieces, infilled.end, extent, seen.before)
+    finished = (_finished(portion, hole, seen, infilled, settings.confidence) for portion in portions)
+    return next((suggestion for suggestion in finished if suggestion is not None), None)
+
+
+def _finished(
+    portion: Portion, document: Hole, hole: Hole, infilled: Infilled, confidence: float
+) -> Suggestion | None:
+    """Return the suggestion that a portion becomes in a `document`, of which the engine saw `hole`, or None."""
+    assert portion.end is not None, "it is all there"
+    rest = document.rest_of_word
     candidate = Candidate(portion.pieces, portion.end)
     region = region_of(hole, candidate.text)
     candidate = candidate.cut(len(_trimmed(candidate.text, region, hole)))
-    confidence = infilled.calibrated(candidate.confidence)
-    if confidence < settings.confidence:
+    probability = infilled.calibrated(candidate.confidence)
+    if probability < confidence:
         return None
     written = aligned(candidate.text, hole)
     text = written.removesuffix(rest)
@@ -51,7 +64,7 @@ def finish(hole: Hole, infilled: Infilled, settings: SuggestSettings) -> Suggest
         or breaks(hole, written)
     ):
         return None
-    return Suggestion(aligned(text, document), confidence, infilled)
+    return Suggestion(aligned(text, document), probability, infilled)
 
 
 def _trimmed(text: str, region: Region, hole: Hole) -> str:

@@ -67,6 +67,13 @@ def without_lines_below(text: str, hole: Hole) -> str:
     return text
 
 
+def copies_above(text: str, hole: Hole) -> bool:
+    """Return whether the first lines of `text`, two at least, are those above the cursor once more."""
+    *above, head = hole.before.split("\n")
+    written, above = _code((head + text).split("\n")), _code(above)
+    return any(written[:count] == above[-count:] for count in range(2, min(len(written), len(above)) + 1))
+
+
 def repeats_neighbor(text: str, hole: Hole) -> bool:
     """Return whether the finished lines repeat a neighbor: any of them the line below, or the first the line above.
 
@@ -75,8 +82,12 @@ def repeats_neighbor(text: str, hole: Hole) -> bool:
     """
     above, _, head = hole.before.rpartition("\n")
     tail, _, below = hole.after.partition("\n")
-    finished = [line.rstrip() for line in (head + text + tail).split("\n") if line.strip()]
+    finished = _code((head + text + tail).split("\n"))
     return _first(below.split("\n")) in finished or _first(reversed(above.split("\n"))) == finished[0]
+
+
+def _code(lines: Iterable[str]) -> list[str]:
+    return [line.rstrip() for line in lines if line.strip()]
 
 
 def _first(lines: Iterable[str]) -> str:

@@ -63,7 +63,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
         engine = Engine.load(options.model, "auto", options.threads)
         contests = list(_contests(BUNDLED))
         inside = [
-            in_process(engine, files, keys, limits_of(settings, engine.milliseconds)) for settings in GATES
+            in_process(engine, files, keys, limits_of(settings, "line", engine.milliseconds))
+            for settings in GATES
         ]
         with tempfile.TemporaryDirectory(prefix="dllm-", ignore_cleanup_errors=True) as runtime:
             environment = {**os.environ, "XDG_RUNTIME_DIR": runtime}  # no other client shares the engine

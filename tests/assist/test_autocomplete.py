@@ -9,7 +9,7 @@ from dllm_lsp.context.window import hole_at
 from dllm_lsp.infill.hole import Hole
 from dllm_lsp.infill.limits import Limits
 from dllm_lsp.infill.pieces import Draft, Infilled, Piece
-from dllm_lsp.settings import Extent, SuggestSettings
+from dllm_lsp.settings import Lines, SuggestSettings
 from dllm_lsp.text.snapshot import Snapshot
 from dllm_lsp.wire.messages import Status
 
@@ -85,10 +85,10 @@ async def test_the_engine_knows_what_would_be_shown() -> None:
     assert (limits.extent, limits.tokens, limits.confidence) == ("line", 32, 0.4)
 
 
-@pytest.mark.parametrize("extent", ["block", "all"])
-async def test_several_lines_have_room_and_are_typed_through(extent: Extent) -> None:
+@pytest.mark.parametrize("lines", ["auto", "many"])
+async def test_several_lines_have_room_and_are_typed_through(lines: Lines) -> None:
     engine = Engine(text="\n    if left:\n        return right\n")
-    autocomplete = Autocomplete(engine, SuggestSettings(extent=extent))
+    autocomplete = Autocomplete(engine, SuggestSettings(lines=lines))
     head = "def add(left, right):"
     suggestion = await autocomplete.suggest(snapshot(head))
     assert suggestion is not None
@@ -97,7 +97,7 @@ async def test_several_lines_have_room_and_are_typed_through(extent: Extent) -> 
     assert rest is not None
     assert rest.text == "return right"
     [(_, limits)] = engine.asked
-    assert (limits.extent, limits.tokens) == (extent, 64)
+    assert (limits.extent, limits.tokens) == ("block", 64)
 
 
 async def test_the_engine_gets_as_many_snippets_as_its_model_reads() -> None:

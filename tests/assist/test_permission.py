@@ -6,7 +6,7 @@ from concurrent.futures import Future
 import pytest
 from marked import CURSOR, snapshot_of
 
-from dllm_lsp.assist.permission import Permission
+from dllm_lsp.assist.permission import Permission, unserved
 from dllm_lsp.settings import Settings, SuggestSettings
 
 HERE = snapshot_of(f"value = {CURSOR}\n")
@@ -85,7 +85,6 @@ async def test_a_language_may_be_off() -> None:
 def test_a_model_serves_its_languages_and_those_that_are_switched_on(
     language: str, trained: tuple[str, ...], switched: dict[str, dict[str, object]], is_served: bool
 ) -> None:
-    permission = Permission(Settings(languages=switched), lambda uri: found(None))
-    reason = permission.unserved(language, trained)
+    reason = unserved(language, trained, Settings(languages=switched))
     assert (reason is None) == is_served
     assert reason is None or f"languages.{language}.enabled" in reason

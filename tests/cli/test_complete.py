@@ -219,19 +219,17 @@ def test_the_trace_shows_every_step_and_the_result(
 def test_several_lines_are_printed_and_traced(
     place: str, known: type[KnownEngine], capsys: pytest.CaptureFixture[str]
 ) -> None:
-    known.written = ("number", " * 2", "\n\n\n", "print(double(1))", "\n")
-    whole = ("--set", "suggest.extent=all")
+    known.written = ("number", " * 2", "\n    # twice", "\n\n\n", "print(double(1))", "\n")
+    whole = ("--set", "suggest.lines=many")
     assert main(["complete", place, *whole]) == 0
-    assert capsys.readouterr().out == "number * 2\n\n\nprint(double(1))\n"
+    assert capsys.readouterr().out == "number * 2\n    # twice\n"
     assert main(["complete", place, "--trace", *whole]) == 0
-    assert capsys.readouterr().out.splitlines()[:7] == [
+    assert capsys.readouterr().out.splitlines()[:5] == [
         "    def double(number):",
-        "  1     return number░░░░",
-        "  2     return number * 2⏎⏎⏎print(double(1))⏎",
+        "  1     return number░░░░░",
+        "  2     return number * 2⏎    # twice⏎⏎⏎print(double(1))⏎",
         " =      return number * 2",
-        "    ",
-        "    ",
-        "    print(double(1))",
+        "        # twice",
     ]
 
 

@@ -9,11 +9,10 @@ from tiny_model import SOURCE
 
 from dllm_lsp.engine.enough import is_enough
 from dllm_lsp.infill.calibration import Calibration
-from dllm_lsp.infill.extent import Portion, portion_of
+from dllm_lsp.infill.extent import Extent, Portion, portion_of
 from dllm_lsp.infill.hole import Hole
 from dllm_lsp.infill.limits import Limits
 from dllm_lsp.infill.pieces import Infilled, Piece
-from dllm_lsp.settings import Extent
 
 LINE = Limits(extent="line")
 GATED = Limits(extent="line", confidence=0.3)

@@ -8,9 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dllm_lsp.infill.extent import Portion, portion_of
+from dllm_lsp.infill.extent import Extent, Portion, portion_of, portions_of
 from dllm_lsp.infill.pieces import Piece
-from dllm_lsp.settings import Extent
 
 EXTENTS: list[Extent] = ["line", "block", "all"]
 
@@ -116,6 +115,28 @@ def test_a_block_is_all_there_once_its_end_is_certain(
     before: str, texts: tuple[str | None, ...], is_all_there: bool
 ) -> None:
     assert (portion(*texts, extent="block", before=before).end is not None) == is_all_there
+
+
+@pytest.mark.parametrize(
+    ("texts", "extent", "portions"),
+    [
+        (
+            ("\n    b", "\n", "    c", "\n", "    d", "\n", "e"),
+            "block",
+            [("\n    b\n    c\n    d", 0.5), ("\n    b\n    c", 0.5), ("\n    b", 0.5)],
+        ),
+        (("\n    b", "\n\n", "    c", None), "block", [("\n    b", 0.5)]),
+        (("\n    b", None), "block", []),
+        (("\n    b  ", "\r\n    c"), "block", [("\n    b  \r\n    c", 0.25), ("\n    b", 0.5)]),
+        (("b", "\n", "c"), "line", [("b", 0.5)]),
+        (("b\n", "c"), "all", [("b\nc", 0.25), ("b", 1.0)]),
+    ],
+)
+def test_where_not_all_lines_are_good_fewer_may_be(
+    texts: tuple[str | None, ...], extent: Extent, portions: list[tuple[str, float]]
+) -> None:
+    found = portions_of([Piece(text, 0.5) for text in texts], 0.25, extent, "if a:")
+    assert [(text_of(portion), portion.end) for portion in found] == portions
 
 
 def test_what_may_stand_behind_the_end_does_not_count() -> None:

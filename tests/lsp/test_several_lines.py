@@ -22,8 +22,8 @@ def server(folder: Path, start: Callable[..., RawServer]) -> RawServer:
     return start(*COMMAND)
 
 
-def begin(server: RawServer, extent: str, text: str) -> None:
-    options = {"engine": {"linger": 1}, "suggest": {"confidence": 0, "extent": extent}}
+def begin(server: RawServer, lines: str, text: str) -> None:
+    options = {"engine": {"linger": 1}, "suggest": {"confidence": 0, "lines": lines}}
     server.initialize(initializationOptions=options)
     server.send({"method": "initialized", "params": {}})
     deadline = time.monotonic() + PATIENCE
@@ -60,7 +60,7 @@ def complete(server: RawServer, line: int, character: int) -> Any:
 
 @pytest.mark.parametrize("line_end", ["\n", "\r\n"])
 def test_a_block_is_suggested_and_typed_through(server: RawServer, line_end: str) -> None:
-    begin(server, "block", f"def add(numbers):{line_end}{line_end}print(add([1])){line_end}")
+    begin(server, "auto", f"def add(numbers):{line_end}{line_end}print(add([1])){line_end}")
     assert complete(server, 0, 17) == [line_end.join(BODY)]
     # The engine would write something else at these places.
     type_in(server, 2, 0, 17, f"{line_end}    ")
@@ -69,11 +69,11 @@ def test_a_block_is_suggested_and_typed_through(server: RawServer, line_end: str
     assert complete(server, 3, 8) == [line_end.join(BODY[3:]).lstrip()]
 
 
-def test_all_is_suggested_but_for_what_stands_below(server: RawServer) -> None:
-    begin(server, "all", "def add(numbers):\n\n\ndef next(numbers):\n    pass\n")
+def test_many_lines_are_suggested_but_for_what_stands_below(server: RawServer) -> None:
+    begin(server, "many", "def add(numbers):\n\n\ndef next(numbers):\n    pass\n")
     assert complete(server, 0, 17) == ["\n".join(BODY)]
 
 
-def test_a_line_is_suggested_where_nothing_is_set(server: RawServer) -> None:
-    begin(server, "line", "def add(numbers):\n    total = 0\n    for number in numbers:\n    return total\n")
+def test_one_line_is_suggested_where_that_is_set(server: RawServer) -> None:
+    begin(server, "one", "def add(numbers):\n    total = 0\n    for number in numbers:\n    return total\n")
     assert complete(server, 0, 17) == []

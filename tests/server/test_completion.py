@@ -139,7 +139,7 @@ async def test_typing_what_was_suggested_needs_no_engine(client: Client, engines
 async def test_several_lines_end_as_the_document_s_do(
     client: Client, engines: list[FakeEngine], line_end: str
 ) -> None:
-    await client.begin(options={"suggest": {"extent": "block"}})
+    await client.begin(options={"suggest": {"lines": "many"}})
     engines[0].text = "\n    if a:\n        return b\n    return a\n\n\nf(1)"
     client.open(f"def f(a):{line_end}")
     lines = ["", "    if a:", "        return b", "    return a"]

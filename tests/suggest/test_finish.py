@@ -13,11 +13,11 @@ from dllm_lsp.context.window import vicinity
 from dllm_lsp.infill.calibration import Calibration
 from dllm_lsp.infill.hole import Hole
 from dllm_lsp.infill.pieces import Piece
-from dllm_lsp.settings import Extent, SuggestSettings
+from dllm_lsp.settings import Lines, SuggestSettings
 from dllm_lsp.suggest.finish import finish
 
 SETTINGS = SuggestSettings(confidence=0.3)
-ALL = SuggestSettings(confidence=0.3, extent="all")
+MANY = SuggestSettings(confidence=0.3, lines="many")
 
 
 def hole_at(marked: str, language: str = "python") -> Hole:
@@ -84,13 +84,17 @@ def test_what_is_not_shown(marked: str, written: str) -> None:
         ("if a¦ > 3:\n    b\n", " < c > 3:\n    b", " < c"),
         ("def f(a):\n    ¦\n\n    return b\n", "b = a\n    return b\n\n\ndef g", "b = a"),
         ("def f(a):\n    ¦\n    return b\n", "b = a\n    c = b\n    ret", "b = a\n    c = b"),
+        # No more lines than are right.
+        ("x = ¦\n", "f(a)\ny = ]", "f(a)"),
+        ("def f(a):¦\n", "\n    b = a\n      return b", "\n    b = a"),
+        ("def f(a):¦\n", "\n    b = a\n    return '\x1b'\n", "\n    b = a"),
         # Only what the text says once.
         ("def f(a):\n    ¦\n", "b = a\n    b = a\n    b = a", "b = a"),
         ("def f(a):¦\n", "\n    b = a\n    c = a\n    c = a", "\n    b = a\n    c = a"),
     ],
 )
 def test_what_is_shown_of_several_lines(marked: str, written: str, shown: str) -> None:
-    suggestion = finish(hole_at(marked), infilled(*written.splitlines(keepends=True)), ALL)
+    suggestion = finish(hole_at(marked), infilled(*written.splitlines(keepends=True)), MANY)
     assert suggestion is not None
     assert suggestion.text == shown
 
@@ -98,9 +102,7 @@ def test_what_is_shown_of_several_lines(marked: str, written: str, shown: str) -
 @pytest.mark.parametrize(
     ("marked", "written"),
     [
-        ("x = ¦\n", "f(a)\ny = ]"),
         ("def f(a):¦\n", "\n    b = = a\n    return b"),
-        ("def f(a):¦\n", "\n    b = a\n      return b"),
         ("def f(a):\n    ¦\n    c = a\n    return b\n", "c = a\n    d = c"),
         ("def f(a):\n    ¦c = a\n    return b\n", "b = a\n    return b\n    "),
         ("def f(a):¦\n", "\n\n\n"),
@@ -108,7 +110,7 @@ def test_what_is_shown_of_several_lines(marked: str, written: str, shown: str) -
     ],
 )
 def test_what_is_not_shown_of_several_lines(marked: str, written: str) -> None:
-    assert finish(hole_at(marked), infilled(written), ALL) is None
+    assert finish(hole_at(marked), infilled(written), MANY) is None
 
 
 @pytest.mark.parametrize(
@@ -145,23 +147,50 @@ def test_the_rest_of_a_word_that_is_written_too_is_part_of_the_confidence() -> N
 
 
 @pytest.mark.parametrize(
-    ("extent", "text", "confidence"),
+    ("lines", "text", "confidence"),
     [
-        ("line", "", None),
-        ("block", "\n    b = a\n    return b", 0.125),
-        ("all", "\n    b = a\n    return b\n\n\nf(1)", 0.03125),
+        ("one", "", None),
+        ("auto", "\n    b = a\n    return b", 0.125),
+        ("many", "\n    b = a\n    return b", 0.125),
     ],
 )
-def test_a_suggestion_reaches_as_far_as_is_set(extent: Extent, text: str, confidence: float | None) -> None:
+def test_a_suggestion_has_as_many_lines_as_are_set(lines: Lines, text: str, confidence: float | None) -> None:
     written = infilled("\n    b = a", "\n    return b", "\n\n\n", "f(1)", probability=0.5, end=0.5)
-    suggestion = finish(hole_at("def f(a):¦\n"), written, SuggestSettings(confidence=0, extent=extent))
+    suggestion = finish(hole_at("def f(a):¦\n"), written, SuggestSettings(confidence=0, lines=lines))
     assert (suggestion and (suggestion.text, suggestion.confidence)) == (confidence and (text, confidence))
+
+
+def test_of_several_lines_as_many_are_shown_as_are_sure_together() -> None:
+    pieces = [Piece("\n    b = a", 0.9), Piece("\n", 0.9), Piece("    c = b", 0.5), Piece("\n", 0.9)]
+    unsure = structs.replace(infilled(), pieces=(*pieces, Piece("    return d", 0.1)))
+    for confidence, text in (
+        (0.0, "\n    b = a\n    c = b\n    return d"),
+        (0.3, "\n    b = a\n    c = b"),
+        (0.7, "\n    b = a"),
+        (0.9, None),
+    ):
+        suggestion = finish(
+            hole_at("def f(a):¦\n"), structs.replace(unsure, end=1.0), SuggestSettings(confidence=confidence)
+        )
+        assert (suggestion and suggestion.text) == text
+
+
+def test_the_first_lines_of_an_unfinished_canvas_are_shown() -> None:
+    suggestion = finish(hole_at("def f(a):¦\n"), infilled("\n    b = a", "\n    c", None), SETTINGS)
+    assert (suggestion and suggestion.text) == "\n    b = a"
+
+
+def test_several_lines_do_not_repeat_those_above() -> None:
+    marked = "def f(a):\n    b = a\n    c = b\n    ¦\n"
+    assert finish(hole_at(marked), infilled("b = a\n    c = b"), SETTINGS) is None
+    suggestion = finish(hole_at(marked), infilled("b = a\n    c = a"), SETTINGS)
+    assert (suggestion and suggestion.text) == "b = a\n    c = a"
 
 
 def test_what_is_left_of_several_lines_has_its_own_confidence() -> None:
     written = infilled("b = a", "\n    c = b", "\n    return c\n", probability=0.5, end=0.5)
     suggestion = finish(
-        hole_at("def f(a):\n    ¦\n    return c\n"), written, structs.replace(ALL, confidence=0)
+        hole_at("def f(a):\n    ¦\n    return c\n"), written, structs.replace(MANY, confidence=0)
     )
     assert (suggestion and (suggestion.text, suggestion.confidence)) == ("b = a\n    c = b", 0.25)
 
@@ -209,16 +238,16 @@ written = st.lists(
 )
 
 
-@given(documents, written, st.sampled_from(["line", "block", "all"]))
+@given(documents, written, st.sampled_from(["auto", "one", "many"]))
 def test_the_text_is_the_beginning_of_what_the_engine_wrote_and_repeats_no_neighbor(
-    marked: str, tokens: list[str], extent: Extent
+    marked: str, tokens: list[str], lines: Lines
 ) -> None:
     snapshot = snapshot_of(marked)
-    suggestion = finish(vicinity(snapshot), infilled(*tokens), structs.replace(SETTINGS, extent=extent))
+    suggestion = finish(vicinity(snapshot), infilled(*tokens), structs.replace(SETTINGS, lines=lines))
     if suggestion is None:
         return
     assert suggestion.text.strip()
-    assert extent != "line" or "\n" not in suggestion.text
+    assert lines != "one" or "\n" not in suggestion.text
     assert without_blanks("".join(tokens)).startswith(without_blanks(suggestion.text))
     line = snapshot.lines[snapshot.line]
     inserted = line[: snapshot.column] + suggestion.text + line[snapshot.column :]
