@@ -65,7 +65,7 @@ def test_comments_and_strings_are_left_alone_if_the_user_says_so() -> None:
 async def test_a_language_may_be_off() -> None:
     permission = Permission(Settings(languages={"go": {"enabled": False}}), lambda uri: found(None))
     assert await permission.refusal(HERE, ()) is None
-    assert await permission.refusal(snapshot_of(CURSOR, language="go")) == "suggest.enabled is off for go"
+    assert await permission.refusal(snapshot_of(CURSOR, language="go"), ()) == "suggest.enabled is off for go"
 
 
 @pytest.mark.parametrize(

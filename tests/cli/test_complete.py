@@ -106,10 +106,12 @@ def test_a_language_that_is_not_served_is_named(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     (tmp_path / "README.md").write_text("# A\n")
-    monkeypatch.setattr(known, "written", ("",))
+    monkeypatch.setattr(known, "status", structs.replace(known.status, languages=("python",)))
     assert main(["complete", f"{tmp_path}/README.md:1:4"]) == 0
-    said = capsys.readouterr()
-    assert "README.md is in no language that models here are made for, such as Python" in said.err
+    assert "nothing to suggest here: the model serves python; " in capsys.readouterr().err
+    switched_on = ["--set", "languages.markdown.enabled=true"]
+    assert main(["complete", f"{tmp_path}/README.md:1:4", *switched_on]) == 0
+    assert capsys.readouterr().out
 
 
 def test_what_the_bundled_model_is_asked_again_it_answers_again(run: Run, place: str) -> None:
