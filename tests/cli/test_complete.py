@@ -109,7 +109,7 @@ def test_a_language_that_is_not_served_is_named(
     monkeypatch.setattr(known, "status", structs.replace(known.status, languages=("python",)))
     assert main(["complete", f"{tmp_path}/README.md:1:4"]) == 0
     assert "nothing to suggest here: the model serves python; " in capsys.readouterr().err
-    switched_on = ["--set", "languages.markdown.enabled=true"]
+    switched_on = ["--set", "languages.plaintext.enabled=true"]
     assert main(["complete", f"{tmp_path}/README.md:1:4", *switched_on]) == 0
     assert capsys.readouterr().out
 
