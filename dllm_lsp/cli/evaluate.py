@@ -16,6 +16,7 @@ from dllm_lsp.settings import Effort, Settings
 
 _KINDS = ("rest-of-line", "line", "block", "argument")
 _HOLES = 1000
+_TEXTS = 40
 
 EXTRA = ("psutil", "rapidfuzz")
 """The modules of the extra `eval`."""
@@ -35,20 +36,27 @@ def add_eval(commands: Any, common: argparse.ArgumentParser) -> None:
         description = f"{help_[0].upper()}{help_[1:]}."
         parser = what.add_parser(name, help=help_, description=description, parents=[common])
         parser.add_argument("path", type=Path, metavar=path)
-        _add_shared(parser)
+        parser.add_argument("--limit", type=_positive, metavar="N", help="cases at most")
+        parser.add_argument("--json", type=Path, metavar="FILE", help="write figures and all answers there")
         return parser  # type: ignore[no-any-return]
 
-    _add_half(add("human-eval-infilling", "functions with a hole, and programs that test them", "FILE"))
-    _add_half(add("repair", "programs with one wrong line: is it found, is it repaired (QuixBugs)", "FILE"))
+    human_eval = add("human-eval-infilling", "functions with a hole, and programs that test them", "FILE")
+    repair = add("repair", "programs with one wrong line: is it found, is it repaired (QuixBugs)", "FILE")
     holes = add("holes", "holes cut into any code: Python files in a folder, or a corpus file", "PATH")
-    _add_half(holes)
-    _add_seed(holes)
+    _add_seed(holes, _HOLES)
     holes.add_argument(
         "--kind", action="append", choices=_KINDS, dest="kinds", help="may be repeated (default: all)"
     )
     calibrate = add("calibrate", "write into a checkpoint what its confidence is worth", "PATH")
-    _add_seed(calibrate)
+    _add_seed(calibrate, _HOLES)
     calibrate.add_argument("--diagram", type=Path, metavar="FILE", help="draw what was found there, as SVG")
+    typing = add("typing", "keys saved when a folder's files are typed through the server", "PATH")
+    _add_seed(typing, _TEXTS)
+    typing.add_argument("--words", action="store_true", help="suggestions are taken word by word, too")
+    for parser in (human_eval, repair, holes, typing):
+        _add_half(parser)
+    for parser in (human_eval, repair, holes, calibrate):
+        _add_engine(parser)
 
 
 def check(options: argparse.Namespace) -> None:
@@ -65,16 +73,18 @@ def evaluate(options: argparse.Namespace, settings: Settings) -> int:
     # As the engine's process has it, before torch is imported.
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
     from dllm_lsp.evaluation.command import run  # noqa: PLC0415
+    from dllm_lsp.evaluation.language_server import ServerError  # noqa: PLC0415
     from dllm_lsp.models.checkpoints.errors import CheckpointError  # noqa: PLC0415
 
     try:
         run(options, settings)
-    except (ValueError, CheckpointError) as error:
+    except (ValueError, CheckpointError, ServerError) as error:
         raise CommandError(str(error)) from error
     return 0
 
 
-def _add_shared(parser: argparse.ArgumentParser) -> None:
+def _add_engine(parser: argparse.ArgumentParser) -> None:
+    """Add how an engine in this process runs; a server's is told by the settings."""
     parser.add_argument("--threads", type=_positive, metavar="N", help="CPU threads (default: the product's)")
     parser.add_argument(
         "--effort",
@@ -82,8 +92,6 @@ def _add_shared(parser: argparse.ArgumentParser) -> None:
         default="medium",
         help="how hard the model tries (default: medium)",
     )
-    parser.add_argument("--limit", type=_positive, metavar="N", help="cases at most")
-    parser.add_argument("--json", type=Path, metavar="FILE", help="write figures and all answers there")
 
 
 def _add_half(parser: argparse.ArgumentParser) -> None:
@@ -92,10 +100,10 @@ def _add_half(parser: argparse.ArgumentParser) -> None:
     )
 
 
-def _add_seed(parser: argparse.ArgumentParser) -> None:
+def _add_seed(parser: argparse.ArgumentParser, limit: int) -> None:
     """Add the seed of places that are drawn without end, and bound their number."""
-    parser.set_defaults(limit=_HOLES)
-    parser.add_argument("--seed", type=int, default=0, help=f"of {_HOLES} places, or --limit (default: 0)")
+    parser.set_defaults(limit=limit)
+    parser.add_argument("--seed", type=int, default=0, help=f"of {limit} places, or --limit (default: 0)")
 
 
 def _positive(text: str) -> int:

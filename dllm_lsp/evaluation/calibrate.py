@@ -82,7 +82,7 @@ def calibrate(writer: Writer, files: Sequence[SourceFile], seed: int, limit: int
     calibrated = _calibrated(reported_on, calibration)
     gate = default_gate(gates(_calibrated(fitted_on, calibration), FINE_GATES))
     return CalibrationReport(
-        setting=setting(writer),
+        setting=setting(writer.engine),
         calibration=calibration,
         fitted_on=halves[0],
         reported_on=halves[1],

@@ -63,7 +63,7 @@ def figures(answers: Sequence[Answer]) -> Figures:
         cases=len(answers),
         passed=fmean(passed) if passed else None,
         exact=fmean(answer.is_exact for answer in answers),
-        first_word=fmean(_first_word(answer.text) == _first_word(answer.truth) for answer in answers),
+        first_word=fmean(first_word(answer.text) == first_word(answer.truth) for answer in answers),
         similarity=fmean(
             Levenshtein.normalized_similarity(answer.text or "", answer.truth) for answer in answers
         ),
@@ -90,7 +90,7 @@ def gates(answers: Sequence[Answer], positions: Sequence[float] = GATES) -> list
     return found
 
 
-def _first_word(text: str | None) -> str | None:
+def first_word(text: str | None) -> str | None:
     """Return the first word or run of marks, with the blanks before it."""
     match = _WORD.match(text or "")
     return match[0] if match else None

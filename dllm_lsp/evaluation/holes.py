@@ -20,6 +20,7 @@ from dllm_lsp.text.document import split_lines
 from dllm_lsp.training.files import SourceFile
 
 _BLOCK_LINES = (2, 5)
+_TYPED_LINES = 5
 _MOST_FAILURES = 10_000
 """Places in a row where no hole could be cut, before it is said that there are none."""
 
@@ -109,11 +110,23 @@ def argument(source: Source, rng: random.Random) -> Span | None:
     return rng.choice(source.arguments) if source.arguments else None
 
 
+def typed(source: Source, rng: random.Random) -> Span | None:
+    """Five lines of code at most, the blank ones between them, and the line break that they begin with."""
+    if len(source.lines) < 2:
+        return None
+    first = rng.randrange(1, len(source.lines))
+    last = min(first + _TYPED_LINES, len(source.lines)) - 1
+    return Span(source.file.text.index("\n", source.lines[first - 1].end), source.lines[last].end)
+
+
 _CUTTERS: dict[str, Callable[[Source, random.Random], Span | None]] = {
-    cutter.__name__.replace("_", "-"): cutter for cutter in (rest_of_line, line, block, argument)
+    cutter.__name__.replace("_", "-"): cutter for cutter in (rest_of_line, line, block, argument, typed)
 }
-KINDS = tuple(_CUTTERS)
-"""The kinds of holes; all but `block` lie in one line."""
+TYPED = "typed"
+"""What somebody types in one go."""
+
+KINDS = tuple(kind for kind in _CUTTERS if kind != TYPED)
+"""The kinds of holes to be filled at once; all but `block` lie in one line."""
 
 
 def cut_holes(
@@ -167,7 +180,7 @@ def _case(source: Source, kind: str, span: Span) -> Case:
         truth=file.text[span.start : span.end],
         after=after,
         language=language_of(file.language).dialect(id_of(file.path)).id,
-        one_line=kind != "block",
+        one_line=kind not in ("block", TYPED),
         passages=source.passages,
         path=file.path_in_package,
     )

@@ -68,7 +68,7 @@ def repair_report(writer: Writer, checkpoint: Checkpoint, bugs: Sequence[Bug]) -
     """
     repairs = [_repair(writer, checkpoint, bug) for bug in tqdm(bugs, unit="program")]
     return RepairReport(
-        setting=setting(writer),
+        setting=setting(writer.engine),
         found=tuple(fmean(repair.rank < count for repair in repairs) for count in FIRST),
         found_by_chance=tuple(
             fmean(chances) for chances in zip(*(r.by_chance for r in repairs), strict=True)

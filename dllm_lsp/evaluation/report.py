@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Protocol
 
 import torch
 from msgspec import json
@@ -17,6 +18,20 @@ from dllm_lsp.evaluation.answers import Answer, Writer
 from dllm_lsp.evaluation.case import Case
 from dllm_lsp.evaluation.figures import Figures, Gate, figures, gates
 from dllm_lsp.evaluation.tables import figures_table, gates_table, in_words
+
+
+class Served(Protocol):
+    """An engine, or what a server says of its own."""
+
+    @property
+    def model(self) -> str:
+        """The model's name."""
+        ...
+
+    @property
+    def device(self) -> str:
+        """What it runs on."""
+        ...
 
 
 @dataclass(frozen=True)
@@ -47,7 +62,7 @@ def report(writer: Writer, cases: Sequence[Case]) -> Report:
     predicted, given = [first for first, _ in pairs], [second for _, second in pairs]
     lines = [answer for answer, case in zip(predicted, cases, strict=True) if case.one_line]
     return Report(
-        setting=setting(writer),
+        setting=setting(writer.engine),
         predicted=_by_kind(predicted),
         given=_by_kind(given),
         gates=gates(lines) if lines else [],
@@ -56,13 +71,14 @@ def report(writer: Writer, cases: Sequence[Case]) -> Report:
     )
 
 
-def setting(writer: Writer) -> str:
-    """Say what a figure depends on, for people to read."""
+def setting(served: Served, threads: int | None = None) -> str:
+    """Say what a figure depends on, for people to read; `threads` are this process's, 0 for unknown."""
+    threads = torch.get_num_threads() if threads is None else threads
     load = f", load average {os.getloadavg()[0]:.1f}" if hasattr(os, "getloadavg") else ""
-    engine = writer.engine
+    used = f", {threads} threads" if threads else ""
     return (
-        f"{datetime.now(UTC):%Y-%m-%d}; model {engine.model} on {engine.device}; {platform.machine()}, "
-        f"{os.cpu_count()} CPUs{load}, {torch.get_num_threads()} threads; torch {torch.__version__}"
+        f"{datetime.now(UTC):%Y-%m-%d}; model {served.model} on {served.device}; {platform.machine()}, "
+        f"{os.cpu_count()} CPUs{load}{used}; torch {torch.__version__}"
     )
 
 

@@ -6,7 +6,6 @@ import argparse
 import asyncio
 import os
 import platform
-import sys
 import tempfile
 import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -21,12 +20,12 @@ from numpy.typing import ArrayLike
 
 from bench.contest import THREADS, contest
 from bench.keystrokes import OpenFile, keystrokes, open_file
-from bench.language_server import LanguageServer, ServerError
 from bench.latency import Samples, in_process, through_server
 from bench.options import add_engine_options, positive
 from bench.passes import pass_table
 from dllm_lsp.assist.autocomplete import limits_of
 from dllm_lsp.engine.engine import Engine
+from dllm_lsp.evaluation.language_server import COMMAND, LanguageServer, ServerError
 from dllm_lsp.evaluation.tables import table
 from dllm_lsp.hub import BUNDLED
 from dllm_lsp.models.checkpoints.errors import CheckpointError
@@ -42,8 +41,6 @@ STARTS = 9
 ROUNDS = 5
 LARGER = TransformerConfig(vocabulary=16_384, width=384, layers=12, heads=6, feed_forward=1024)
 """A network ten times the size of the first that was bundled: what a laptop may still run."""
-
-COMMAND = (sys.executable, "-P", "-m", "dllm_lsp", "--stdio")
 
 
 class Served(NamedTuple):
@@ -112,7 +109,7 @@ async def _serve(
     }
     async with LanguageServer.started(COMMAND, environment) as server:
         await server.initialize(settings)
-        await server.wait_ready()
+        await server.start_engine()
         samples = await through_server(server, files, keys)
         return Served(samples, psutil.Process(server.pid).memory_info().rss / 1e6)
 

@@ -5,18 +5,16 @@ The files are made of this package's own source, over and over. Knows no model a
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass
 from itertools import cycle, islice
 from pathlib import Path
 
 import dllm_lsp
+from dllm_lsp.evaluation.typist import keys as keys_of
 from dllm_lsp.text.document import Position, split_lines
 
 _NEAR = 100  # lines around the cursor that every file has
 _ABOVE = 50  # of them above it; those below are what can be typed
-
-_KEYSTROKE = re.compile(r"\n[ \t]*|.")
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,7 +29,7 @@ class OpenFile:
 def keystrokes(limit: int) -> list[str]:
     """Return what is typed, at most 50 lines of code; a line break comes with the indentation behind it."""
     text = "".join(_source()[_ABOVE:_NEAR]).removesuffix("\n")
-    return _KEYSTROKE.findall(text)[:limit]
+    return keys_of(text)[:limit]
 
 
 def open_file(lines: int, keys: list[str]) -> OpenFile:
@@ -43,13 +41,6 @@ def open_file(lines: int, keys: list[str]) -> OpenFile:
     typed = 1 + "".join(keys).count("\n")
     below = [*source[_ABOVE + typed : _NEAR], *islice(padding, extra - extra // 2)]
     return OpenFile(lines, "".join([*above, "\n", *below]), Position(len(above), 0))
-
-
-def moved(cursor: Position, key: str) -> Position:
-    """Return where the cursor stands after a keystroke; columns are code points."""
-    if key.startswith("\n"):
-        return Position(cursor.line + 1, len(key) - 1)
-    return Position(cursor.line, cursor.character + len(key))
 
 
 def _source() -> list[str]:

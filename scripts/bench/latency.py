@@ -9,13 +9,13 @@ import time
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from bench.keystrokes import OpenFile, moved
-from bench.language_server import LanguageServer
+from bench.keystrokes import OpenFile
 from dllm_lsp.context.window import hole_at
 from dllm_lsp.engine.engine import Engine
 from dllm_lsp.evaluation.answers import suggest
+from dllm_lsp.evaluation.editor import Editor, Server, moved
 from dllm_lsp.infill.limits import Limits
-from dllm_lsp.text.document import Document, Position
+from dllm_lsp.text.document import Document
 from dllm_lsp.text.positions import Encoding
 
 
@@ -45,17 +45,17 @@ def in_process(
 
 
 async def through_server(
-    server: LanguageServer, files: Sequence[OpenFile], keys: Sequence[str]
+    server: Server, files: Sequence[OpenFile], keys: Sequence[str]
 ) -> dict[int, Samples]:
     """Type into documents of a ready server; return samples by the file's number of lines."""
-    editors = [Editor(server, file) for file in files]
+    watches = [Stopwatch(server, file) for file in files]
     for key in keys:
-        for editor in editors:
-            await editor.type(key)
-            await editor.try_suggestion()
+        for watch in watches:
+            await watch.type(key)
+            await watch.try_suggestion()
     return {
-        file.lines: Samples(editor.asked[1:], editor.known, [])
-        for file, editor in zip(files, editors, strict=True)
+        file.lines: Samples(watch.asked[1:], watch.known, [])
+        for file, watch in zip(files, watches, strict=True)
     }
 
 
@@ -81,33 +81,20 @@ class Typist:
         self.passes.append(infilled.passes)
 
 
-class Editor:
-    """Types into a document that is open in a server."""
+class Stopwatch:
+    """Types into a document that is open in a server, and takes the time."""
 
-    def __init__(self, server: LanguageServer, file: OpenFile) -> None:
-        self._server, self._cursor = server, file.cursor
-        self._uri, self._version = f"file:///{file.lines}.py", 0
+    def __init__(self, server: Server, file: OpenFile) -> None:
+        self._editor = Editor(server, f"file:///{file.lines}.py", "python", file.text, file.cursor)
         self._suggestion = ""
         self.asked: list[float] = []
         self.known: list[float] = []
-        item = {"uri": self._uri, "languageId": "python", "version": 0, "text": file.text}
-        server.notify("textDocument/didOpen", {"textDocument": item})
 
     async def type(self, key: str) -> None:
         """Type and wait for the answer, which needs no engine if what is typed was suggested."""
         is_known = self._suggestion.startswith(key) and self._suggestion != key
-        began = time.perf_counter()
-        self._replace(self._cursor, key)
-        self._cursor = moved(self._cursor, key)
-        params = {
-            "textDocument": {"uri": self._uri},
-            "position": _position(self._cursor),
-            "context": {"triggerKind": 2},
-        }
-        answer = await self._server.request("textDocument/inlineCompletion", params)
-        (self.known if is_known else self.asked).append(1000 * (time.perf_counter() - began))
-        items = answer["items"] if answer else []
-        self._suggestion = items[0]["insertText"] if items else ""
+        self._suggestion, milliseconds = await self._editor.type(key)
+        (self.known if is_known else self.asked).append(milliseconds)
 
     async def try_suggestion(self) -> None:
         """Type the first character of what is suggested, and delete it again."""
@@ -115,18 +102,5 @@ class Editor:
         if len(suggestion) < 2:
             return
         await self.type(suggestion[0])
-        end = self._cursor
-        self._cursor = Position(end.line, end.character - 1)
-        self._replace(end, "")
+        self._editor.erase()
         self._suggestion = suggestion
-
-    def _replace(self, end: Position, text: str) -> None:
-        self._version += 1
-        change = {"range": {"start": _position(self._cursor), "end": _position(end)}, "text": text}
-        document = {"uri": self._uri, "version": self._version}
-        params = {"textDocument": document, "contentChanges": [change]}
-        self._server.notify("textDocument/didChange", params)
-
-
-def _position(position: Position) -> dict[str, int]:
-    return {"line": position.line, "character": position.character}

@@ -1,6 +1,7 @@
 import pytest
 
-from bench.keystrokes import keystrokes, moved, open_file
+from bench.keystrokes import keystrokes, open_file
+from dllm_lsp.evaluation.editor import moved
 from dllm_lsp.text.document import Document, Position, split_lines
 from dllm_lsp.text.positions import Encoding
 

@@ -4,50 +4,39 @@ from pathlib import Path
 
 import pytest
 import torch
+from suggesting_server import SuggestingServer
 from tiny_model import tiny_checkpoint
 from writing_engine import WritingEngine
 
 from bench import command as bench
 from bench.keystrokes import keystrokes, open_file
-from bench.language_server import LanguageServer, ServerError
-from bench.latency import Editor, in_process, through_server
+from bench.latency import Stopwatch, in_process, through_server
+from dllm_lsp.evaluation.language_server import LanguageServer, ServerError
 from dllm_lsp.infill.hole import Hole
 from dllm_lsp.infill.limits import Limits
 from dllm_lsp.models.checkpoints.streams import save_streams
-from dllm_lsp.text.document import Document, Position
-from dllm_lsp.text.positions import Encoding
+from dllm_lsp.text.document import Position
+from dllm_lsp.text.snapshot import Snapshot
 
 KEYS = keystrokes(30)
 FILES = [open_file(lines, KEYS) for lines in (100, 300)]
 
 
-class SuggestingServer:
-    """Applies changes as a server does, and suggests a few of the next characters that are to be typed."""
+def suggesting() -> SuggestingServer:
+    """Suggests a few of the next characters that are to be typed, two times of three."""
+    asked = 0
 
-    def __init__(self) -> None:
-        self.documents: dict[str, Document] = {}
-        self.asked: list[str] = []
-
-    def notify(self, method: str, params: dict) -> None:
-        if method == "textDocument/didOpen":
-            item = params["textDocument"]
-            self.documents[item["uri"]] = Document(item["uri"], "python", 0, item["text"], Encoding.UTF32)
-            return
-        for change in params["contentChanges"]:
-            start, end = (Position(**change["range"][edge]) for edge in ("start", "end"))
-            self.documents[params["textDocument"]["uri"]].replace(start, end, change["text"])
-
-    async def request(self, method: str, params: dict) -> dict | None:
-        snapshot = self.documents[params["textDocument"]["uri"]].snapshot(Position(**params["position"]))
+    def text(snapshot: Snapshot) -> str:
+        nonlocal asked
+        asked += 1
         line = snapshot.lines[snapshot.line].rstrip("\n")
         assert snapshot.column == len(line), "the cursor is not where the text was typed"
-        self.asked.append(line)
         written = "".join(KEYS)
         typed = "".join(snapshot.lines[FILES[0].cursor.line : snapshot.line]) + line
-        rest = written[len(typed) :].partition("\n")[0]
-        if not written.startswith(typed) or len(self.asked) % 3 == 0 or not rest:
-            return None
-        return {"items": [{"insertText": rest[:4]}]}
+        is_known = written.startswith(typed) and asked % 3
+        return written[len(typed) :].partition("\n")[0][:4] if is_known else ""
+
+    return SuggestingServer(text)
 
 
 def test_in_process_every_keystroke_is_typed_and_the_first_is_not_counted() -> None:
@@ -62,22 +51,22 @@ def test_in_process_every_keystroke_is_typed_and_the_first_is_not_counted() -> N
 
 
 async def test_through_a_server_what_was_suggested_is_told_apart() -> None:
-    server = SuggestingServer()
-    [sample] = (await through_server(server, FILES[:1], KEYS)).values()  # type: ignore[arg-type]
+    server = suggesting()
+    [sample] = (await through_server(server, FILES[:1], KEYS)).values()
     [document] = server.documents.values()
     text = "".join(document.snapshot(Position(0, 0)).lines)
     assert "".join(KEYS) in text, "what was tried was not deleted again"
     assert sample.known
     assert sample.asked
-    assert len(sample.known) + len(sample.asked) == len(server.asked) - 1
+    assert len(sample.known) + len(sample.asked) == server.asked - 1
 
 
 async def test_only_what_goes_on_as_suggested_counts_as_known() -> None:
-    editor = Editor(SuggestingServer(), FILES[0])  # type: ignore[arg-type]
-    await editor.type(KEYS[0])
-    assert (len(editor.asked), len(editor.known)) == (1, 0)
-    await editor.type("?")
-    assert (len(editor.asked), len(editor.known)) == (2, 0)
+    watch = Stopwatch(suggesting(), FILES[0])
+    await watch.type(KEYS[0])
+    assert (len(watch.asked), len(watch.known)) == (1, 0)
+    await watch.type("?")
+    assert (len(watch.asked), len(watch.known)) == (2, 0)
 
 
 @pytest.mark.parametrize(

@@ -136,11 +136,35 @@ def test_a_calibration_is_written_into_the_checkpoint_and_used(
     assert drawing.read_text().startswith("<svg")
 
 
+def test_a_folder_is_typed(
+    paths: dict[str, Path],
+    model: Path,
+    server_environment: dict[str, str],
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    for name, value in server_environment.items():
+        monkeypatch.setenv(name, value)
+    to = model / "report.json"
+    arguments = ["eval", "typing", str(paths["holes"]), f"--model={model}", f"--json={to}", "--limit=1"]
+    assert main([*arguments, "--cases=odd", "--words", "--set=engine.linger=1"]) == 0
+    printed = capsys.readouterr()
+    assert "| texts typed | 1 |" in printed.out
+    assert "| keys saved |" in printed.out
+    found = json.decode(to.read_bytes())
+    [text] = found["typed"]
+    assert text["name"].startswith("a.py:")
+    assert found["figures"]["python"]["keys"] == text["keys"] > 0
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
         (["holes", "{nowhere}"], "there is no file or folder"),
         (["human-eval-infilling", "{nowhere}"], "there is no file or folder"),
+        (["typing", "{nowhere}"], "there is no file or folder"),
+        (["typing", "{repair}"], "not a folder"),
+        (["typing", "{model}"], "no code that somebody has typed"),
         (["holes", "{holes}", "--model={nowhere}"], "nowhere"),
         (["holes", "{model}"], "no Python code"),
         (["human-eval-infilling", "{repair}"], "not a file of HumanEval"),
@@ -192,7 +216,14 @@ def test_what_is_looked_for_is_the_extra() -> None:
 
 
 @pytest.mark.parametrize(
-    "arguments", [[], ["holes"], ["holes", "x", "--limit=0"], ["repair", "x", "--effort=much"]]
+    "arguments",
+    [
+        [],
+        ["holes"],
+        ["holes", "x", "--limit=0"],
+        ["repair", "x", "--effort=much"],
+        ["typing", "x", "--cases=some"],
+    ],
 )
 def test_bad_usage_is_told(arguments: list[str], capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit) as ended:

@@ -4,7 +4,7 @@ from itertools import islice
 import pytest
 
 from dllm_lsp.evaluation.case import Case
-from dllm_lsp.evaluation.holes import KINDS, cut_holes
+from dllm_lsp.evaluation.holes import KINDS, TYPED, cut_holes
 from dllm_lsp.training.files import SourceFile
 
 PYTHON = '''\
@@ -75,6 +75,18 @@ def test_a_block_ends_before_the_indentation_does() -> None:
     assert found["if first:\n            return first"]
     assert all(2 <= truth.count("\n") + 1 <= 5 for truth in found)
     assert not any("return first\n" in truth for truth in found)
+
+
+def test_what_is_typed_are_five_lines_and_the_break_before_them() -> None:
+    found = holes(TYPED, files=FILES[:1])
+    for case in found:
+        assert case.before.rstrip(" ").endswith(("os", ":", '"""', ")", "first", '"a",')), "a whole line"
+        assert case.truth.startswith("\n")
+        assert 1 <= len([line for line in case.truth.split("\n") if line.strip()]) <= 5
+        assert (case.before + case.truth + case.after).split() == PYTHON.split()
+        assert not case.one_line
+    assert any(case.truth.startswith("\n\n\ndef café") for case in found), "blank lines are typed, too"
+    assert TYPED not in {case.kind for case in holes()}
 
 
 def test_arguments_are_those_of_calls_in_one_line() -> None:

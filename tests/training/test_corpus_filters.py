@@ -2,7 +2,14 @@
 
 import pytest
 
-from dllm_lsp.training.corpus.filters import is_test, language_of, readable, refuse_foreign, refuse_poor
+from dllm_lsp.training.corpus.filters import (
+    is_ordinary,
+    is_test,
+    language_of,
+    readable,
+    refuse_foreign,
+    refuse_poor,
+)
 from dllm_lsp.training.corpus.licenses import RefusedError
 
 ORDINARY = '''"""Distances between points."""
@@ -33,6 +40,7 @@ export function distance(first, second) {
 def test_ordinary_code_passes():
     refuse_poor("geometry/distance.js", SCRIPT)
     refuse_poor("geometry/distance.py", ORDINARY)
+    assert is_ordinary("geometry/distance.py", ORDINARY)
 
 
 @pytest.mark.parametrize(
@@ -63,6 +71,7 @@ def test_ordinary_code_passes():
 def test_poor_files_are_refused_with_the_reason(path, text, reason):
     with pytest.raises(RefusedError, match=reason):
         refuse_poor(path, text)
+    assert not is_ordinary(path, text)
 
 
 def test_a_mark_deep_in_the_text_is_only_prose():

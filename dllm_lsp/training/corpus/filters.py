@@ -102,6 +102,15 @@ def refuse_poor(path: str, text: str) -> None:
         _refuse_built(path, text)
 
 
+def is_ordinary(path: str, text: str) -> bool:
+    """Whether the file `path`, in a language that models learn, is ordinary hand-written code."""
+    try:
+        refuse_poor(path, text)
+    except RefusedError:
+        return False
+    return True
+
+
 def _refuse_unparsable(text: str) -> None:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")

@@ -3,11 +3,18 @@
 from __future__ import annotations
 
 import asyncio
+import sys
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
+from pathlib import Path
 from typing import Any
 
-from msgspec import json
+from msgspec import convert, json
+
+from dllm_lsp.wire.messages import Status
+
+COMMAND = (sys.executable, "-P", "-m", "dllm_lsp", "--stdio")
+"""Starts the server of this installation."""
 
 _PATIENCE = 120.0  # seconds for any answer
 
@@ -43,21 +50,31 @@ class LanguageServer:
                 process.kill()
                 await process.wait()
 
-    async def initialize(self, settings: dict[str, Any]) -> None:
-        """Open the session with these settings."""
-        capabilities = {"general": {"positionEncodings": ["utf-32"]}}
-        params = {"processId": None, "capabilities": capabilities, "initializationOptions": settings}
+    async def initialize(self, settings: dict[str, Any], folder: Path | None = None) -> None:
+        """Open the session with these settings, and with a folder as its workspace."""
+        folders = [{"uri": folder.as_uri(), "name": folder.name}] if folder else None
+        params = {
+            "processId": None,
+            "capabilities": {"general": {"positionEncodings": ["utf-32"]}},
+            "workspaceFolders": folders,
+            "initializationOptions": settings,
+        }
         await self.request("initialize", params)
 
-    async def wait_ready(self) -> None:
+    async def start_engine(self) -> Status:
         """Have the engine started and wait until it has loaded its model; raise ServerError if it cannot."""
         self.notify("initialized", {})
+        return await self.wait_ready()
+
+    async def wait_ready(self) -> Status:
+        """Wait until the engine has loaded its model; raise ServerError if it cannot."""
         while True:
-            status = await self.request("workspace/executeCommand", {"command": "dllm.status"})
-            if status["state"] == "ready":
-                return
-            if status["state"] == "failed":
-                raise ServerError(status["detail"])
+            told = await self.request("workspace/executeCommand", {"command": "dllm.status"})
+            status = convert(told, Status)
+            if status.state == "ready":
+                return status
+            if status.state == "failed":
+                raise ServerError(status.detail)
             await asyncio.sleep(0.1)
 
     async def request(self, method: str, params: object) -> Any:
