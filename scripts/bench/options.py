@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import argparse
 
+THREADS = (1, 2)
+"""How many are tried."""
+
 
 def positive(text: str) -> int:
     """Read a whole number from 1; raise ArgumentTypeError for anything else."""

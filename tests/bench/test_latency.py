@@ -95,12 +95,9 @@ def test_the_bench_prints_one_table(
     monkeypatch.setattr(
         bench, "pass_table", lambda config, threads, rounds: f"passes of {config.transformer.width}"
     )
-    monkeypatch.setattr(
-        bench, "contest", lambda config, tokenizer, folder, rounds: f"{config.transformer.width} wide"
-    )
     bench.main([f"--model={tmp_path}", "--keystrokes=4", "--threads=1"])
     printed = capsys.readouterr().out
-    assert "192 wide\n\npasses of 192\n\n384 wide\n\npasses of 384\n\n" in printed
+    assert "passes of 192\n\npasses of 384\n\n" in printed
     assert "| p50 / p95 | 100 lines | 200 lines | 200 to 100 (p50) |" in printed
     milliseconds = r"\d+\.\d / \d+\.\d"
     assert re.search(rf"`dllm-lsp --stdio`: ms \| {milliseconds} \| {milliseconds} \| \d", printed)
