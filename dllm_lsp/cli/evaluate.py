@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any, get_args
 
 from dllm_lsp.cli.errors import CommandError
+from dllm_lsp.languages.known import KNOWN, PYTHON
 from dllm_lsp.settings import Effort, Settings
 
 _KINDS = ("rest-of-line", "line", "block", "argument")
@@ -42,13 +43,15 @@ def add_eval(commands: Any, common: argparse.ArgumentParser) -> None:
 
     human_eval = add("human-eval-infilling", "functions with a hole, and programs that test them", "FILE")
     repair = add("repair", "programs with one wrong line: is it found, is it repaired (QuixBugs)", "FILE")
-    holes = add("holes", "holes cut into any code: Python files in a folder, or a corpus file", "PATH")
+    holes = add("holes", "holes cut into any code: the files of a folder, or a corpus file", "PATH")
     _add_seed(holes, _HOLES)
     holes.add_argument(
         "--kind", action="append", choices=_KINDS, dest="kinds", help="may be repeated (default: all)"
     )
+    _add_language(holes)
     calibrate = add("calibrate", "write into a checkpoint what its confidence is worth", "PATH")
     _add_seed(calibrate, _HOLES)
+    _add_language(calibrate)
     calibrate.add_argument("--diagram", type=Path, metavar="FILE", help="draw what was found there, as SVG")
     typing = add("typing", "keys saved when a folder's files are typed through the server", "PATH")
     _add_seed(typing, _TEXTS)
@@ -91,6 +94,13 @@ def _add_engine(parser: argparse.ArgumentParser) -> None:
         choices=get_args(Effort),
         default="medium",
         help="how hard the model tries (default: medium)",
+    )
+
+
+def _add_language(parser: argparse.ArgumentParser) -> None:
+    names = [language.name for language in KNOWN if language.begin]
+    parser.add_argument(
+        "--language", choices=names, default=PYTHON.name, help="of the files that count (default: python)"
     )
 
 

@@ -79,8 +79,7 @@ def _in_home(home: Path, repository: Path, seconds: float, settings: Settings) -
 
 def _keep(home: Path, base: Base, record: tuned.Tuned) -> None:
     """Put the result where the server looks for it, its confidence worth what the base model's is."""
-    if (calibration := read_calibration(base.folder)) is not None:
-        write_calibration(home / RESULT, calibration)
+    write_calibration(home / RESULT, read_calibration(base.folder))
     (home / tuned.RECORD).unlink(missing_ok=True)  # what is half replaced is not used
     shutil.rmtree(home / tuned.MODEL, ignore_errors=True)
     (home / RESULT).rename(home / tuned.MODEL)

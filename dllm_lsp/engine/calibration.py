@@ -1,30 +1,38 @@
-"""What a checkpoint's confidence is worth, kept in its `config.json` beside what describes the model."""
+"""What a checkpoint's confidence is worth in each language, kept in the file that describes its weights."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 
 from msgspec import ValidationError, convert, json, to_builtins
 
+from dllm_lsp.engine.architectures import SERVED
 from dllm_lsp.infill.calibration import Calibration
+from dllm_lsp.models.checkpoints.architectures import architecture_of
 from dllm_lsp.models.checkpoints.errors import CheckpointError
 from dllm_lsp.models.checkpoints.vocabulary import read_json
 
-_CONFIG, _KEY = "config.json", "calibration"
+_KEY = "calibration"
 
 
-def read_calibration(folder: Path) -> Calibration | None:
-    """Return the calibration of a checkpoint, None if it has none; raise CheckpointError for one that is damaged."""
-    found = read_json(folder / _CONFIG).get(_KEY)
+def read_calibration(folder: Path) -> dict[str, Calibration]:
+    """Return a checkpoint's calibrations by the names of languages; raise CheckpointError for one that is damaged."""
+    path = _record(folder)
     try:
-        return convert(found, Calibration | None)
+        return convert(read_json(path).get(_KEY) or {}, dict[str, Calibration])
     except ValidationError as error:
-        raise CheckpointError(f'"{_KEY}" in {folder / _CONFIG} is damaged: {error}') from error
+        raise CheckpointError(f'"{_KEY}" in {path} is damaged: {error}') from error
 
 
-def write_calibration(folder: Path, calibration: Calibration) -> None:
-    """Write the calibration into a checkpoint; raise OSError where that is not allowed."""
-    config = read_json(folder / _CONFIG) | {_KEY: to_builtins(calibration)}
-    written = folder / f"{_CONFIG}.new"
-    written.write_bytes(json.format(json.encode(config)) + b"\n")
-    written.replace(folder / _CONFIG)  # at once, and in place of a link into a cache that others share
+def write_calibration(folder: Path, calibration: Mapping[str, Calibration]) -> None:
+    """Write calibrations beside those of other languages; raise OSError where that is not allowed."""
+    path = _record(folder)
+    written = path.with_name(f"{path.name}.new")
+    known = read_calibration(folder) | calibration
+    written.write_bytes(json.format(json.encode(read_json(path) | {_KEY: to_builtins(known)})) + b"\n")
+    written.replace(path)  # at once, and in place of a link into a cache that others share
+
+
+def _record(folder: Path) -> Path:
+    return SERVED[architecture_of(folder)].record(folder)

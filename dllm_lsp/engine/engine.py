@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator, Sequence
+from collections.abc import Generator, Mapping, Sequence
 from contextlib import closing
 from itertools import islice
 from typing import Any
@@ -21,6 +21,7 @@ from dllm_lsp.infill.calibration import Calibration
 from dllm_lsp.infill.hole import Hole
 from dllm_lsp.infill.limits import Limits
 from dllm_lsp.infill.pieces import Draft, Infilled
+from dllm_lsp.languages.lookup import name_of
 from dllm_lsp.models.checkpoints.tokenizer import TextTokenizer
 
 CHARACTERS_PER_TOKEN = 3
@@ -51,7 +52,8 @@ class Engine:
         self.snippets, self.milliseconds = model.snippets, model.milliseconds
         self.canvas, self.languages = model.canvas, model.languages
         self.precision = "fp32"
-        self.calibration: Calibration | None = None
+        self.calibration: Mapping[str, Calibration] = {}
+        """What confidence is worth, by the name of a language."""
 
     @classmethod
     def load(
@@ -95,7 +97,8 @@ class Engine:
         effort = effort or EFFORTS[limits.effort]
         budget = Budget(min(limits.passes, effort.passes), limits.milliseconds)
         asked = Asked(hole.before, self._model.read(hole), limits, effort)
-        served = Served(self._model, self._tokenizer, self._device, self.calibration, self._cache.clear)
+        calibration = self.calibration.get(name_of(hole.language))
+        served = Served(self._model, self._tokenizer, self._device, calibration, self._cache.clear)
         return Request(served, self._cache.of(document, hole.language), asked, budget)
 
     def forget(self, document: str) -> None:

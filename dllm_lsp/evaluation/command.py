@@ -46,7 +46,7 @@ def _human_eval(options: argparse.Namespace, settings: Settings) -> Report:
 
 
 def _holes(options: argparse.Namespace, settings: Settings) -> Report:
-    cases = cut_holes(read_sources(options.path), options.seed, options.kinds or KINDS)
+    cases = cut_holes(read_sources(options.path, options.language), options.seed, options.kinds or KINDS)
     return report(_writer(options, settings), list(chosen(cases, options.cases, options.limit)))
 
 
@@ -60,9 +60,10 @@ def _repair(options: argparse.Namespace, settings: Settings) -> RepairReport:
 def _calibrate(options: argparse.Namespace, settings: Settings) -> CalibrationReport:
     """Write the calibration into the checkpoint's folder, and the diagram where it is asked for."""
     writer = _writer(options, settings)
-    writer.engine.calibration = None
-    report = calibrate(writer, read_sources(options.path), options.seed, options.limit)
-    write_calibration(fetched(settings.model), report.calibration)
+    writer.engine.calibration = {}
+    files = read_sources(options.path, options.language)
+    report = calibrate(writer, files, options.seed, options.limit)
+    write_calibration(fetched(settings.model), {options.language: report.calibration})
     if options.diagram:
         title = f"{len(report.answers)} holes in {len(report.reported_on)} packages"
         options.diagram.write_text(reliability_diagram(report.bins, title), encoding="utf-8")

@@ -84,6 +84,6 @@ def test_what_cannot_be_sure_enough_is_given_up_after_its_first_token() -> None:
 
 def test_a_calibrated_engine_gives_up_by_what_its_confidence_is_worth() -> None:
     engine = new_engine()
-    engine.calibration = Calibration(slope=1.0, offset=60.0)
+    engine.calibration = {"python": Calibration(slope=1.0, offset=60.0)}
     sure = replace(UNHURRIED, confidence=0.99)
     assert fill(HOLE, sure, engine=engine).steps == fill(HOLE).steps > 1

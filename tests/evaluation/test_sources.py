@@ -25,6 +25,18 @@ def test_a_folder_s_python_files_are_read_in_order(tmp_path: Path) -> None:
     ]
 
 
+def test_files_of_another_language_are_read_where_it_is_named(tmp_path: Path) -> None:
+    write(tmp_path / "b.ts")
+    write(tmp_path / "types.d.ts")
+    write(tmp_path / "a.py")
+    file = SourceFile("b.ts", "typescript", "x = 1\n")
+    assert read_sources(tmp_path, "typescript") == [file]
+    write(
+        tmp_path / "corpus.jsonl", json.encode(file) + b"\n" + json.encode(SourceFile("a.py", "python", "x"))
+    )
+    assert read_sources(tmp_path / "corpus.jsonl", "typescript") == [file]
+
+
 def test_a_corpus_file_is_read(tmp_path: Path) -> None:
     file = SourceFile("x.py", "python", "x = 1\n")
     write(tmp_path / "heldout.jsonl", json.encode(file) + b"\n")
@@ -35,5 +47,5 @@ def test_a_corpus_file_is_read(tmp_path: Path) -> None:
 def test_nothing_to_read_is_told(tmp_path: Path, content: bytes | None) -> None:
     if content is not None:
         write(tmp_path / "empty.py", content)
-    with pytest.raises(ValueError, match="no Python code"):
+    with pytest.raises(ValueError, match="no python code"):
         read_sources(tmp_path)

@@ -83,6 +83,7 @@ class _Record(Struct, frozen=True, forbid_unknown_fields=True):
     fingerprint: Hash
     mask: str
     metadata: dict[str, Any] = {}
+    calibration: dict[str, Any] = {}  # what the engine keeps here
 
 
 def read_adapter(folder: Path, base: str, network: TransformerConfig, layout: Layout = QWEN) -> Adapter:

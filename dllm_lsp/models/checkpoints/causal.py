@@ -13,7 +13,7 @@ from msgspec import Meta, Struct, ValidationError, convert
 from dllm_lsp.fingerprints import known
 from dllm_lsp.models.adapted.geometry import CANVAS, POSITIONS, SNIPPETS, geometry
 from dllm_lsp.models.adapted.network import Adapted, LowRank
-from dllm_lsp.models.checkpoints.adapter import read_adapter, stacked
+from dllm_lsp.models.checkpoints.adapter import RECORD, read_adapter, stacked
 from dllm_lsp.models.checkpoints.errors import CheckpointError
 from dllm_lsp.models.checkpoints.layouts import QWEN
 from dllm_lsp.models.checkpoints.shapes import qwen_shape
@@ -86,6 +86,11 @@ def load_base(folder: Path, device: torch.device, dtype: torch.dtype) -> tuple[T
         base = Transformer(shape.transformer)
     weights.load(base, lambda name: QWEN.place(name, shape.transformer), device=device, dtype=dtype)
     return base.eval().requires_grad_(False), read_vocabulary(folder).tokenizer
+
+
+def adapter_record(folder: Path) -> Path:
+    """Return the file that describes the adapter for the base in a folder; raise CheckpointError if there is none."""
+    return _adapter(folder) / RECORD
 
 
 def _adapter(folder: Path) -> Path:
