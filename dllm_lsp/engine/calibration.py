@@ -29,7 +29,7 @@ def write_calibration(folder: Path, calibration: Mapping[str, Calibration]) -> N
     """Write calibrations beside those of other languages; raise OSError where that is not allowed."""
     path = _record(folder)
     written = path.with_name(f"{path.name}.new")
-    known = read_calibration(folder) | calibration
+    known = read_calibration(folder) | dict(calibration)
     written.write_bytes(json.format(json.encode(read_json(path) | {_KEY: to_builtins(known)})) + b"\n")
     written.replace(path)  # at once, and in place of a link into a cache that others share
 
