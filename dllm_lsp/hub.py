@@ -14,6 +14,8 @@ from io import StringIO
 from pathlib import Path
 from typing import Any
 
+import platformdirs
+
 from dllm_lsp.fetching import shelf
 from dllm_lsp.fetching.offers import OFFERS
 
@@ -61,6 +63,16 @@ def folder(model: str) -> Path:
         return Path(model).expanduser().resolve()
     except (OSError, RuntimeError, ValueError) as error:  # no such home, a loop of links, a zero byte
         raise ValueError(f'The setting "model" is {model!r}, which is no path: {error}') from error
+
+
+def tuned() -> Path:
+    """Return where lies what was fine-tuned on the user's repositories, in a folder for each. It may not exist."""
+    return platformdirs.user_data_path("dllm-lsp", appauthor=False) / "tuned"
+
+
+def adapter(fingerprint: str) -> Path | None:
+    """Return the folder of an adapter that was fine-tuned on a repository of the user's, None if it is not there."""
+    return next(tuned().glob(f"*/{fingerprint}"), None)
 
 
 def fetched(model: str, report: Report | None = None) -> Path:

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import shutil
 import tempfile
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from pathlib import Path
 
 import psutil
 import pytest
 import pytest_asyncio
-from fake_editor import Editor, engine_settings, engines
+from fake_editor import COMMAND, Editor, engine_settings, engines
 
 
 @pytest.fixture
@@ -32,8 +32,8 @@ async def open_editor(folder: Path) -> AsyncIterator[Callable[..., Editor]]:
     """Return a function that makes an editor; all of them are closed at the end."""
     editors: list[Editor] = []
 
-    def make(**options: object) -> Editor:
-        editors.append(Editor(engine_settings(**options)))  # type: ignore[arg-type]
+    def make(command: Sequence[str] = COMMAND, adapter: str | None = None, **options: object) -> Editor:
+        editors.append(Editor(engine_settings(**options), command, adapter))  # type: ignore[arg-type]
         return editors[-1]
 
     yield make

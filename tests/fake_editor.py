@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import psutil
@@ -23,10 +23,14 @@ PATIENCE = 15.0  # seconds: how long a test waits for what must happen
 class Editor:
     """A client and what it was told."""
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(
+        self, settings: Settings, command: Sequence[str] = COMMAND, adapter: str | None = None
+    ) -> None:
         self.statuses: list[Status] = []
         self.notices: list[str] = []
-        self.client = EngineClient(settings, self.statuses.append, self.notices.append, COMMAND)
+        self.client = EngineClient(
+            settings, self.statuses.append, self.notices.append, command, adapter=adapter
+        )
 
     @property
     def pid(self) -> int:

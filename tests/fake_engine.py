@@ -40,7 +40,7 @@ class FakeEngine:
         self.after = 1000
         self.forgotten: list[str] = []
 
-    def begin(self, document: str, hole: Hole, limits: Limits) -> FakeRequest:
+    def begin(self, document: str, hole: Hole, limits: Limits, *, adapter: str | None) -> FakeRequest:
         if document == "forgotten":
             return FakeRequest(document, "\n".join(self.forgotten), limits.passes)
         if "error" in document:
@@ -50,7 +50,10 @@ class FakeEngine:
         if "memory" in document:
             raise MemoryError
         writes_lines = "lines" in document and hole.before.endswith(":")
-        return FakeRequest(document, LINES if writes_lines else hole.before.upper(), limits.passes)
+        request = FakeRequest(document, LINES if writes_lines else hole.before.upper(), limits.passes)
+        if adapter is not None:
+            request.notice = f"asked for {adapter[:4]}"
+        return request
 
     def forget(self, document: str) -> None:
         self.forgotten.append(document)
@@ -70,6 +73,7 @@ class FakeRequest:
         self.draft: Draft | None = None
         self.infilled: Infilled | None = None
         self.error: Exception | None = None
+        self.notice = ""
 
     def step(self, together: Sequence[str]) -> None:
         done = self.draft.step if self.draft else 0

@@ -300,9 +300,11 @@ def write_base(folder: Path, **changes: object) -> nn.Module:
     return _write_tied(folder, llama(tie_word_embeddings=True), torch.float16, 1)
 
 
-def write_adapter_of(folder: Path, base: str = FINGERPRINT, **changes: object) -> dict[str, Factors]:
+def write_adapter_of(
+    folder: Path, base: str = FINGERPRINT, seed: int = 0, **changes: object
+) -> dict[str, Factors]:
     """Write an adapter for `write_base`, of every query and key, and return its factors."""
-    random = torch.Generator().manual_seed(0)
+    random = torch.Generator().manual_seed(seed)
     names = [f"model.layers.{layer}.self_attn.{kind}_proj" for layer in range(2) for kind in "qk"]
     factors = {
         name: Factors(

@@ -11,10 +11,14 @@ from dllm_lsp.wire.messages import Status
 
 
 def engine_for(
-    settings: Settings, on_status: Callable[[Status], None], on_notice: Callable[[str], None]
+    settings: Settings,
+    on_status: Callable[[Status], None],
+    on_notice: Callable[[str], None],
+    adapter: str | None = None,
 ) -> Engine:
     """Return the engine of these settings, not started yet.
 
-    `on_status` hears every change of its status, `on_notice` what a user should read.
+    `on_status` hears every change of its status, `on_notice` what a user should read. `adapter` is the fingerprint of
+    one that was fine-tuned, None the model's own.
     """
-    return EngineClient(settings, on_status, on_notice)
+    return EngineClient(settings, on_status, on_notice, adapter=adapter)

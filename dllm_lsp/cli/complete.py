@@ -42,7 +42,7 @@ def complete(location: Location, settings: Settings, *, as_json: bool, trace: bo
     suggestion = None
     if (reason := asyncio.run(_refusal(snapshot, settings))) is None:
         choice = choose(settings, location.file.parent, fingerprint)
-        suggestion, reason = asyncio.run(ask(snapshot, choice.settings, drafts.append))
+        suggestion, reason = asyncio.run(ask(snapshot, choice.settings, drafts.append, choice.adapter))
     if trace and drafts:
         from dllm_lsp.cli.trace import print_trace  # noqa: PLC0415
 
@@ -79,14 +79,17 @@ def _at_leisure(settings: Settings) -> Settings:
 
 
 async def ask(
-    snapshot: Snapshot, settings: Settings, on_draft: Callable[[Draft], None] | None = None
+    snapshot: Snapshot,
+    settings: Settings,
+    on_draft: Callable[[Draft], None] | None = None,
+    adapter: str | None = None,
 ) -> tuple[Suggestion | None, str | None]:
     """Return what an editor would be shown, and why the model does not serve the document's language, if so.
 
-    Raises CommandError when the engine cannot be used.
+    `adapter` is the fingerprint of one that was fine-tuned. Raises CommandError when the engine cannot be used.
     """
     notices: list[str] = []
-    engine = engine_for(settings, lambda status: None, notices.append)
+    engine = engine_for(settings, lambda status: None, notices.append, adapter)
     await engine.start()
     try:
         status = await engine.wait_ready(READY_SECONDS)
@@ -100,8 +103,10 @@ async def ask(
         suggestion = await autocomplete.suggest(snapshot, on_draft)
     finally:
         await engine.close()
-    if notices:
+    if notices and suggestion is None:
         raise CommandError(" ".join(notices))
+    for notice in notices:
+        print(f"dllm-lsp: {notice}", file=sys.stderr)
     return suggestion, None
 
 

@@ -27,6 +27,8 @@ STEADY_SECONDS = 60.0  # of service, after which an engine that dies is news aga
 class EngineClient:
     """One editor's way to the engine; `on_status` hears every change, `on_notice` what a user should read.
 
+    `adapter` is the fingerprint of one that was fine-tuned for what the editor has open; the engine is the same.
+
     Every method belongs to the event loop on which `start` was called.
     """
 
@@ -36,9 +38,12 @@ class EngineClient:
         on_status: Callable[[Status], None],
         on_notice: Callable[[str], None],
         command: Sequence[str] = COMMAND,
+        *,
+        adapter: str | None = None,
     ) -> None:
         self.status = Status(state="starting")
         self._silence = settings.engine.silence
+        self._adapter = adapter
         self._supervisor = Supervisor(settings, command)
         self._on_status = on_status
         self._on_notice = on_notice
@@ -120,7 +125,7 @@ class EngineClient:
     async def _use_engine(self) -> None:
         """Connect, and serve until the engine is gone or silent. Raises LoadError if it has no model."""
         channel = await self._supervisor.connect()
-        self._link = link = Link(channel, self._silence, self._set_status, self._tell)
+        self._link = link = Link(channel, self._silence, self._set_status, self._tell, self._adapter)
         try:
             await link.listen()
         finally:

@@ -37,18 +37,23 @@ class _Pending:
 
 
 class Link:
-    """What is said over one channel; `silence` is in seconds, `on_failure` takes a request's error."""
+    """What is said over one channel; `silence` is in seconds, `on_notice` hears what a user should read.
+
+    `adapter` is what all requests name; see `Infill`.
+    """
 
     def __init__(
         self,
         channel: Channel[ToClient],
         silence: float,
         on_status: Callable[[Status], None],
-        on_failure: Callable[[str], None],
+        on_notice: Callable[[str], None],
+        adapter: str | None = None,
     ) -> None:
         self._channel = channel
         self._on_status = on_status
-        self._on_failure = on_failure
+        self._on_notice = on_notice
+        self._adapter = adapter
         self._patience = Patience(silence, lambda: channel.send(Ping()), channel.abort)
         self._pending: dict[int, _Pending] = {}
         self._ids = count(1)
@@ -93,6 +98,7 @@ class Link:
                 hole=hole,
                 limits=limits,
                 drafts=on_draft is not None,
+                adapter=self._adapter,
             )
         )
         pending = _Pending(asyncio.get_running_loop().create_future(), on_draft)
@@ -121,11 +127,13 @@ class Link:
                 if pending is not None and pending.on_draft is not None:
                     pending.on_draft(message.draft)
             case Filled():
+                if message.notice:
+                    self._on_notice(message.notice)
                 self._answer(message.id, message.infilled)
             case Dropped():
                 self._answer(message.id, None)
             case Failure():
-                self._on_failure(message.message)
+                self._on_notice(message.message)
                 self._answer(message.id, None)
             case Pong():
                 pass

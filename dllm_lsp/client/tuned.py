@@ -12,24 +12,25 @@ from pathlib import Path
 from typing import NamedTuple
 
 import msgspec
-import platformdirs
 from msgspec import Struct
 
-from dllm_lsp import fingerprints
+from dllm_lsp import fingerprints, hub
 from dllm_lsp.client import identity
-from dllm_lsp.client.place import APP
+from dllm_lsp.fingerprints import Hash
 from dllm_lsp.settings import Settings
 from dllm_lsp.wire.errors import ModelError
 
 RECORD, MODEL = "tuned.json", "model"
-"""What lies in a repository's `home`: a `Tuned`, and a folder with the model."""
+"""What lies in a repository's `home`: a `Tuned`, and a folder with the model; or, named as its fingerprint, one with
+an adapter of the base."""
 
 
 class Tuned(Struct, frozen=True, kw_only=True):
     """How a model was fine-tuned: on which repository, from which weights, and what it gained.
 
     `base` is the model's name in the settings and `fingerprint` that of its weights. Of `places` in files that were
-    not trained on, the shares `before` and `after` were exactly right.
+    not trained on, the shares `before` and `after` were exactly right. `adapter` is the fingerprint of what was made,
+    None if that is a model of its own.
     """
 
     repository: str
@@ -38,11 +39,13 @@ class Tuned(Struct, frozen=True, kw_only=True):
     places: int
     before: float
     after: float
+    adapter: Hash | None = None
 
 
 class Choice(NamedTuple):
     """Settings that name the model to use, and what to tell the user of that; empty where nothing was tuned.
 
+    `adapter` is the fingerprint of one that was fine-tuned for that model.
     `is_stale` says that a fine-tuned model was passed over, `is_undecided` that weights must be read to tell whether
     it has to be.
     """
@@ -51,12 +54,13 @@ class Choice(NamedTuple):
     note: str = ""
     is_stale: bool = False
     is_undecided: bool = False
+    adapter: str | None = None
 
 
 def home(repository: Path) -> Path:
     """Return the folder for the model of a repository, which may not exist."""
     name = hashlib.sha256(str(repository.resolve()).encode("utf-8", "surrogateescape")).hexdigest()[:16]
-    return platformdirs.user_data_path(APP, appauthor=False) / "tuned" / name
+    return hub.tuned() / name
 
 
 def read_record(folder: Path) -> Tuned | None:
@@ -89,13 +93,23 @@ def choose(
             return Choice(settings)
         if current is None:
             return Choice(settings, is_undecided=True)
-        again = f"dllm-lsp train --repo {folder}"
-        if current != record.fingerprint:
-            note = f"The model fine-tuned on {folder} was made from other weights and is not used: run `{again}`."
-            return Choice(settings, note, is_stale=True)
-        note = f"fine-tuned on {folder}"
-        return Choice(msgspec.structs.replace(settings, model=str(home(folder) / MODEL)), note)
+        return _chosen(settings, folder, record, current)
     return Choice(settings)
+
+
+def _chosen(settings: Settings, folder: Path, record: Tuned, current: str) -> Choice:
+    """Return what was fine-tuned on a folder, if that still goes with weights of the fingerprint `current`."""
+    again = f"dllm-lsp train --repo {folder}"
+    if current != record.fingerprint:
+        note = f"The model fine-tuned on {folder} was made from other weights and is not used: run `{again}`."
+        return Choice(settings, note, is_stale=True)
+    result = home(folder) / (record.adapter or MODEL)
+    if not result.is_dir():
+        return Choice(settings, f"What was fine-tuned on {folder} is gone: run `{again}`.", is_stale=True)
+    note = f"fine-tuned on {folder}"
+    if record.adapter is not None:
+        return Choice(settings, f"adapter {record.adapter[:8]}, {note}", adapter=record.adapter)
+    return Choice(msgspec.structs.replace(settings, model=str(result)), note)
 
 
 def _around(place: Path) -> Iterator[Path]:

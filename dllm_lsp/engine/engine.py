@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Generator, Mapping, Sequence
 from contextlib import closing
+from copy import copy
 from itertools import islice
+from pathlib import Path
 from typing import Any
 
 import torch
@@ -16,6 +19,7 @@ from dllm_lsp.engine.effort import EFFORTS, Effort
 from dllm_lsp.engine.loading import load_model
 from dllm_lsp.engine.model import Model
 from dllm_lsp.engine.request import Asked, Request, Served
+from dllm_lsp.engine.tuned import TunedModels
 from dllm_lsp.hub import Report, fetched
 from dllm_lsp.infill.calibration import Calibration
 from dllm_lsp.infill.hole import Hole
@@ -44,7 +48,7 @@ class Engine:
         memory: int = ELSEWHERE,
     ) -> None:
         """`memory` is how many megabytes of documents may be cached."""
-        self._model, self._tokenizer, self._device = model, tokenizer, device
+        self._models, self._tokenizer, self._device = TunedModels(model), tokenizer, device
         self._cache = ContextCache(model.context, memory * MEGABYTE)
         self.model, self.device = name, str(device)
         self.before = CHARACTERS_PER_TOKEN * model.before
@@ -82,24 +86,46 @@ class Engine:
         engine.calibration = read_calibration(folder)
         return engine
 
+    def adapted(self, folder: Path) -> Engine:
+        """Return an engine on the same base, and with the same cache, that has the adapter in a folder as its own.
+
+        For a model that takes adapters. Raises CheckpointError.
+        """
+        with_adapter = self._models.own.adapted
+        assert with_adapter is not None
+        engine = copy(self)
+        engine._models = TunedModels(with_adapter(folder))
+        return engine
+
     def tokens(self, text: str, before: str = "") -> int:
         """Return how many tokens of a canvas a text takes, the stem of the code before it included."""
-        stem = self._model.read(Hole(before, "", "")).stem
+        stem = self._models.own.read(Hole(before, "", "")).stem
         return len(self._tokenizer.encode(stem + text))
 
     @torch.inference_mode()
-    def begin(self, document: str, hole: Hole, limits: Limits, effort: Effort | None = None) -> Request:
+    def begin(
+        self,
+        document: str,
+        hole: Hole,
+        limits: Limits,
+        effort: Effort | None = None,
+        adapter: str | None = None,
+    ) -> Request:
         """Return a request to fill the hole, its context encoded; whoever begins one closes it.
 
         The document's name says where to look in the cache; the answer does not depend on it. Without `effort`, which
-        is for measurements, that of the limits counts.
+        is for measurements, that of the limits counts. `adapter` is the fingerprint of one that was fine-tuned; where
+        it cannot be had, the model's own serves, and the request's `notice` says why.
         """
+        model, notice = self._models.choose(adapter)
         effort = effort or EFFORTS[limits.effort]
         budget = Budget(min(limits.passes, effort.passes), limits.milliseconds)
-        asked = Asked(hole.before, self._model.read(hole), limits, effort)
+        asked = Asked(hole.before, model.read(hole), limits, effort)
         calibration = self.calibration.get(name_of(hole.language))
-        served = Served(self._model, self._tokenizer, self._device, calibration, self._cache.clear)
-        return Request(served, self._cache.of(document, hole.language), asked, budget)
+        served = Served(model, self._tokenizer, self._device, calibration, self._cache.clear)
+        request = Request(served, self._cache.of(document, hole.language), asked, budget)
+        request.notice = notice
+        return request
 
     def forget(self, document: str) -> None:
         """Give up what is cached of a document; requests that run keep what they hold."""
@@ -109,18 +135,26 @@ class Engine:
     def step(self, requests: Sequence[Request]) -> None:
         """Make one pass over what all these requests want next, and let each take its logits. Never raises.
 
-        No request among them may have ended. If a pass over several fails, each of them is tried by itself.
+        No request among them may have ended. If a pass over several fails, each of them is tried by itself. Requests
+        with different adapters have a pass for each adapter.
         """
+        together: defaultdict[Model[Any, Any, Any], list[Request]] = defaultdict(list)
+        for request in requests:
+            together[request.model].append(request)
+        for model, group in together.items():
+            self._pass(model, group)
+
+    def _pass(self, model: Model[Any, Any, Any], requests: Sequence[Request]) -> None:
         wanted = [request.wanted for request in requests if request.wanted is not None]
         canvases = [canvas for each in wanted for canvas in each.canvases]
         try:
-            logits = iter(self._model.denoise(canvases, [row for each in wanted for row in each.around]))
+            logits = iter(model.denoise(canvases, [row for each in wanted for row in each.around]))
         except Exception as error:  # what goes wrong with one request is nothing to the others
             if len(requests) == 1:
                 requests[0].fail(error)
                 return
             for request in requests:
-                self.step([request])
+                self._pass(model, [request])
             return
         for request, each in zip(requests, wanted, strict=True):
             request.take(list(islice(logits, len(each.canvases))))

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
 from functools import lru_cache
+from pathlib import Path
 from typing import Any, NamedTuple, Protocol, TypeVar
 
 import torch
@@ -132,6 +133,14 @@ class Model(Protocol[_Context, _Tokens, _Around]):
     @property
     def leftward(self) -> Leftward | None:
         """How texts are written from left to right; None for a model that denoises whole canvases."""
+        ...
+
+    @property
+    def adapted(self) -> Callable[[Path], Model[Any, Any, Any]] | None:
+        """Returns this model with the adapter in a folder, or raises CheckpointError; None for one that takes none.
+
+        What is encoded of a context, and surroundings, do not depend on the adapter: both models may use either's.
+        """
         ...
 
     @property

@@ -64,7 +64,7 @@ class Request:
     """A request between its steps.
 
     `wanted` is the pass that it wants next. When it has ended, `wanted` is None, and either `infilled` or `error` is
-    set. `draft` is the canvas after its last step.
+    set. `draft` is the canvas after its last step. `notice` is what a user should read of the model that serves it.
     """
 
     def __init__(self, served: Served, context: Context, asked: Asked, budget: Budget) -> None:
@@ -80,10 +80,16 @@ class Request:
         self.draft: Draft | None = None
         self.infilled: Infilled | None = None
         self.error: Exception | None = None
+        self.notice = ""
         if limits.tokens < 1 or self._budget.is_spent:
             self.infilled = Infilled()
         else:
             self._begin()
+
+    @property
+    def model(self) -> Model[Any, Any, Any]:
+        """What serves it."""
+        return self._served.model
 
     def take(self, logits: Sequence[Tensor]) -> None:
         """Take the result of the wanted pass, logits [n, vocabulary] for each of its canvases, and go on."""

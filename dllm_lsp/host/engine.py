@@ -27,12 +27,13 @@ class Request(Protocol):
     """A hole that is being filled, between two steps.
 
     When it has ended, either `infilled` or `error` is set; before, both are None. `draft` is the canvas after its last
-    step.
+    step, `notice` what a user should read of what serves it.
     """
 
     draft: Draft | None
     infilled: Infilled | None
     error: Exception | None
+    notice: str
 
     def close(self) -> None:
         """Give back what it holds."""
@@ -51,8 +52,11 @@ class Engine(Protocol):
     milliseconds: float
     languages: tuple[str, ...]
 
-    def begin(self, document: str, hole: Hole, limits: Limits) -> Request:
-        """Return a request to fill a hole, its context encoded; raise what is wrong with it."""
+    def begin(self, document: str, hole: Hole, limits: Limits, *, adapter: str | None) -> Request:
+        """Return a request to fill a hole, its context encoded; raise what is wrong with it.
+
+        `adapter` is the fingerprint of one that was fine-tuned, None the model's own.
+        """
         ...
 
     def forget(self, document: str) -> None:

@@ -38,7 +38,9 @@ class Job:
         """Hand the message to the engine."""
         message = self.message
         try:
-            self.request = engine.begin(message.document, message.hole, message.limits)
+            self.request = engine.begin(
+                message.document, message.hole, message.limits, adapter=message.adapter
+            )
         except Exception as error:  # which goes no further than its own client
             self.error = error
 
@@ -52,7 +54,7 @@ class Job:
             return Failure(self.message.id, explained(error))
         if self.request is None or self.request.infilled is None:
             return None
-        return Filled(self.message.id, self.request.infilled)
+        return Filled(self.message.id, self.request.infilled, self.request.notice)
 
     def close(self) -> None:
         """Give back what the engine holds for it."""

@@ -46,6 +46,7 @@ class Backend:
         self._on_notice = on_notice
         self._engine: Engine | None = None
         self._settings: Settings | None = None
+        self._adapter: str | None = None
         self._note = ""
         self._lock = asyncio.Lock()
         self._changed = asyncio.Event()
@@ -101,10 +102,10 @@ class Backend:
         """Suggest again."""
         self._is_paused = False
 
-    async def use(self, settings: Settings, note: str = "") -> None:
+    async def use(self, settings: Settings, note: str = "", adapter: str | None = None) -> None:
         """Serve by these settings from now on. Where they need another engine, start it and leave the old one.
 
-        `note` says of the model what a user may want to know.
+        `note` says of the model what a user may want to know, `adapter` is the fingerprint of one that was fine-tuned.
         """
         # What the engine needs is imported here, and not before the answer to `initialize`.
         from dllm_lsp.assist.autocomplete import Autocomplete  # noqa: PLC0415
@@ -121,10 +122,11 @@ class Backend:
             self._neighborhoods.outdate()
         self._exclusions = Exclusions(self._considered, in_background, ignored=settings.suggest.ignored)
         self._permission = Permission(settings, self._exclusions.look)
-        old = self._engine
-        is_same = old is not None and used is not None and _same_engine(used, settings)
+        old, same_adapter = self._engine, adapter == self._adapter
+        self._adapter = adapter
+        is_same = old is not None and used is not None and same_adapter and _same_engine(used, settings)
         engine = self._engine = (
-            old if old and is_same else engine_for(settings, self._take_status, self._on_notice)
+            old if old and is_same else engine_for(settings, self._take_status, self._on_notice, adapter)
         )
         self._suggesting = partial(Autocomplete, engine, related=self._neighborhoods.related)
         self._autocompletes = {}

@@ -148,7 +148,7 @@ class Session(OpenServer):
             return
         if choice.is_stale:
             self._warn(choice.note)
-        await self.backend.use(choice.settings, "" if choice.is_stale else choice.note)
+        await self.backend.use(choice.settings, "" if choice.is_stale else choice.note, choice.adapter)
 
     async def _with_project(self, settings: Settings) -> Settings:
         """Return the settings with what the project's own file says of them."""

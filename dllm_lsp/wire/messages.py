@@ -10,11 +10,12 @@ from typing import Literal
 
 from msgspec import Struct, msgpack
 
+from dllm_lsp.fingerprints import Hash
 from dllm_lsp.infill.hole import Hole
 from dllm_lsp.infill.limits import Limits
 from dllm_lsp.infill.pieces import Draft, Infilled
 
-VERSION = 9
+VERSION = 10
 HEADER_BYTES = 4
 MAX_FRAME_BYTES = 16 * 1024 * 1024
 
@@ -22,7 +23,8 @@ MAX_FRAME_BYTES = 16 * 1024 * 1024
 class Infill(Struct, frozen=True, kw_only=True, tag="infill"):
     """Ask for the hole to be filled; a newer one with the same document and method supersedes it.
 
-    `id` is chosen by the client and unique on its connection. With `drafts` every denoising step is sent.
+    `id` is chosen by the client and unique on its connection. With `drafts` every denoising step is sent. `adapter` is
+    the fingerprint of one that was fine-tuned on a repository of the user's; None is the model's own.
     """
 
     id: int
@@ -31,6 +33,7 @@ class Infill(Struct, frozen=True, kw_only=True, tag="infill"):
     hole: Hole
     limits: Limits = Limits()
     drafts: bool = False
+    adapter: Hash | None = None
 
 
 class Cancel(Struct, frozen=True, tag="cancel"):
@@ -81,10 +84,11 @@ class Drafted(Struct, frozen=True, tag="drafted"):
 
 
 class Filled(Struct, frozen=True, tag="filled"):
-    """The answer to the request `id`."""
+    """The answer to the request `id`; `notice` is for the user: what of the request could not be met, if anything."""
 
     id: int
     infilled: Infilled
+    notice: str = ""
 
 
 class Dropped(Struct, frozen=True, tag="dropped"):

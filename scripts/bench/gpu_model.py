@@ -109,7 +109,7 @@ def adapted(base: Transformer) -> CausalInfilling:
     }
     adapter = LowRank(factors, weight.device, weight.dtype)
     mask = torch.randn(shape.width, generator=generator).to(weight)
-    causal = Causal(Adapted(base, adapter, mask), snippets=1, canvas=32)
+    causal = Causal(Adapted(base, adapter, mask), fingerprint="", snippets=1, canvas=32)
     return CausalInfilling(causal, TextTokenizer(Tokenizer(models.BPE()), {}))
 
 

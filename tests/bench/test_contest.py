@@ -139,7 +139,7 @@ def peer(tmp_path: Path) -> Peer:
     encoder = trained_encoder()
     spelled = {i + len(SPECIAL): text for i, text in token_bytes(encoder.get_vocab()).items()}
     words = TextTokenizer(encoder, spelled, len(SPECIAL))
-    reader = CausalInfilling(Causal(tiny_adapted(), 2, canvas=12), words)
+    reader = CausalInfilling(Causal(tiny_adapted(), "", 2, canvas=12), words)
     return Peer(tmp_path / "tiny.gguf", reader, words, Tuning(1, False, batch=8))
 
 

@@ -12,6 +12,7 @@ import pytest
 from msgspec import structs
 
 from dllm_lsp.cli import complete, main
+from dllm_lsp.client.tuned import Choice
 from dllm_lsp.infill.hole import Hole
 from dllm_lsp.infill.limits import Limits
 from dllm_lsp.infill.pieces import Draft, Infilled, Piece
@@ -32,12 +33,19 @@ class KnownEngine:
     notices: tuple[str, ...] = ()
     holes: ClassVar[list[Hole]] = []
     limits: ClassVar[list[Limits]] = []
+    adapters: ClassVar[list[str | None]] = []
+    remarks: tuple[str, ...] = ()
     written = ("number", " * ", "2")
 
     def __init__(
-        self, settings: Settings, on_status: Callable[[Status], None], on_notice: Callable[[str], None]
+        self,
+        settings: Settings,
+        on_status: Callable[[Status], None],
+        on_notice: Callable[[str], None],
+        adapter: str | None,
     ) -> None:
         self._on_notice = on_notice
+        self.adapters.append(adapter)
 
     async def start(self) -> None:
         for notice in self.notices:
@@ -54,6 +62,8 @@ class KnownEngine:
     ) -> Infilled | None:
         if self.notices:
             return None
+        for remark in self.remarks:
+            self._on_notice(remark)
         first, *others = self.written
         masked = (Piece(first, 0.5), *(Piece(None, 0.25) for _ in others))
         self.holes.append(hole)
@@ -73,7 +83,7 @@ def place(tmp_path: Path) -> str:
 
 @pytest.fixture
 def known(monkeypatch: pytest.MonkeyPatch) -> type[KnownEngine]:
-    engine = type("Engine", (KnownEngine,), {"holes": [], "limits": []})
+    engine = type("Engine", (KnownEngine,), {"holes": [], "limits": [], "adapters": []})
     monkeypatch.setattr("dllm_lsp.cli.complete.engine_for", engine)
     return engine
 
@@ -163,6 +173,25 @@ def test_a_place_that_is_none_is_a_failure(
         assert said.out == ""
         assert said.err.startswith("dllm-lsp: ")
         assert message in said.err
+
+
+def test_the_adapter_of_the_repository_around_the_file_is_asked_for(
+    place: str, known: type[KnownEngine], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def choose(settings: Settings, folder: Path, *_: object) -> Choice:
+        return Choice(settings, adapter=folder.name)
+
+    monkeypatch.setattr("dllm_lsp.cli.complete.choose", choose)
+    assert main(["complete", place]) == 0
+    assert known.adapters == [Path(place).parent.name]
+
+
+def test_what_is_to_be_said_of_an_answer_stands_beside_it(
+    place: str, known: type[KnownEngine], capsys: pytest.CaptureFixture[str]
+) -> None:
+    known.remarks = ("the adapter is gone",)
+    assert main(["complete", place]) == 0
+    assert tuple(capsys.readouterr()) == ("number * 2\n", "dllm-lsp: the adapter is gone\n")
 
 
 def test_the_text_is_all_that_is_printed(

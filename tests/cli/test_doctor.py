@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from dllm_lsp.cli import doctor
+from dllm_lsp.client.tuned import Choice
 from dllm_lsp.settings import Settings
 from dllm_lsp.wire.messages import Status
 
@@ -43,6 +44,22 @@ def test_what_is_marked_as_wrong_is_a_failure_and_advice_is_none(
     monkeypatch.setattr(doctor, "examine", lambda settings: iter(findings))
     assert doctor.doctor(Settings()) == status
     assert [line.split()[0] for line in capsys.readouterr().out.splitlines()] == ["ok", mark, "do"]
+
+
+@pytest.mark.parametrize("is_stale", [False, True])
+def test_what_serves_this_folder_is_told(is_stale: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    async def is_ready(settings: Settings, notices: list[str]) -> Status:
+        return Status(state="ready", device="cpu")
+
+    monkeypatch.setattr("dllm_lsp.cli.doctor._engine_status", is_ready)
+    monkeypatch.setattr(
+        "dllm_lsp.cli.doctor.choose", lambda settings, *_: Choice(settings, "adapter ab", is_stale)
+    )
+    findings = {finding.subject: finding for finding in doctor.examine(Settings())}
+    told = findings["fine-tuning"]
+    assert (told.advice if is_stale else told.found) == "adapter ab"
+    assert bool(told.advice) == is_stale
+    assert not told.is_needed
 
 
 @pytest.mark.parametrize(

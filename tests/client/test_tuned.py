@@ -6,6 +6,7 @@ from pathlib import Path
 import msgspec
 import pytest
 
+from dllm_lsp import hub
 from dllm_lsp.client import tuned
 from dllm_lsp.client.tuned import Choice, Tuned, choose, home
 from dllm_lsp.fingerprints import fingerprint
@@ -31,7 +32,7 @@ def repository(tmp_path: Path) -> Path:
     return folder
 
 
-def keep(repository: Path, base: Path, name: str = "bundled") -> Path:
+def keep(repository: Path, base: Path, name: str = "bundled", adapter: str | None = None) -> Path:
     """Do as the command does at its end, and return where the model lies."""
     folder = home(repository)
     folder.mkdir(parents=True)
@@ -42,9 +43,12 @@ def keep(repository: Path, base: Path, name: str = "bundled") -> Path:
         places=10,
         before=0.1,
         after=0.2,
+        adapter=adapter,
     )
     (folder / tuned.RECORD).write_bytes(msgspec.json.encode(record))
-    return folder / tuned.MODEL
+    result = folder / (adapter or tuned.MODEL)
+    result.mkdir()
+    return result
 
 
 def test_the_model_of_a_repository_serves_all_of_it_and_nothing_else(base: Path, repository: Path) -> None:
@@ -55,6 +59,24 @@ def test_the_model_of_a_repository_serves_all_of_it_and_nothing_else(base: Path,
         assert choice.note == f"fine-tuned on {repository}"
         assert not choice.is_stale
     assert choose(Settings(), repository.parent) == Choice(Settings())
+
+
+def test_an_adapter_is_named_beside_the_model_that_it_is_for(base: Path, repository: Path) -> None:
+    folder = keep(repository, base, adapter="ab" * 32)
+    choice = choose(Settings(), repository / "src")
+    assert choice.settings == Settings()
+    assert choice.adapter == "ab" * 32
+    assert choice.note == f"adapter abababab, fine-tuned on {repository}"
+    assert hub.adapter("ab" * 32) == folder
+    assert hub.adapter("cd" * 32) is None
+
+
+@pytest.mark.parametrize("adapter", [None, "ab" * 32])
+def test_what_is_gone_is_passed_over_with_a_note(base: Path, repository: Path, adapter: str | None) -> None:
+    keep(repository, base, adapter=adapter).rmdir()
+    choice = choose(Settings(), repository)
+    assert (choice.settings, choice.adapter, choice.is_stale) == (Settings(), None, True)
+    assert f"dllm-lsp train --repo {repository}" in choice.note
 
 
 def test_the_innermost_repository_counts(base: Path, repository: Path) -> None:
@@ -84,6 +106,14 @@ def test_a_model_made_from_a_folder_replaces_that_folder_alone(
     model = keep(repository, base, name=str(base))
     assert choose(Settings(model=str(base)), repository).settings.model == str(model)
     assert choose(Settings(), repository).settings == Settings()
+
+
+@pytest.mark.parametrize("adapter", ["../../models/x", "", "AB" * 32])
+def test_a_record_names_no_path(base: Path, repository: Path, adapter: str) -> None:
+    keep(repository, base)
+    record = msgspec.json.decode((home(repository) / tuned.RECORD).read_bytes()) | {"adapter": adapter}
+    (home(repository) / tuned.RECORD).write_bytes(msgspec.json.encode(record))
+    assert choose(Settings(), repository) == Choice(Settings())
 
 
 @pytest.mark.parametrize("content", [b"", b"{}", b"\xff"])

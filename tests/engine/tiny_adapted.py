@@ -78,7 +78,7 @@ def tiny_adapted(name: str = "Llama", size: float = 0.3) -> Adapted:
 
 def infilling(name: str = "Llama", size: float = 0.3, snippets: int = 2) -> CausalInfilling:
     torch.manual_seed(0)
-    return CausalInfilling(Causal(tiny_adapted(name, size), snippets, canvas=12), tokenizer())
+    return CausalInfilling(Causal(tiny_adapted(name, size), "", snippets, canvas=12), tokenizer())
 
 
 __all__ = ["SOURCE", "base", "factors", "infilling", "tiny_adapted", "tokenizer"]

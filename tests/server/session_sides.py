@@ -27,9 +27,14 @@ class FakeEngine:
     engines: list[FakeEngine]
 
     def __init__(
-        self, settings: Settings, on_status: Callable[[Status], None], on_notice: Callable[[str], None]
+        self,
+        settings: Settings,
+        on_status: Callable[[Status], None],
+        on_notice: Callable[[str], None],
+        adapter: str | None = None,
     ) -> None:
         self.settings = settings
+        self.adapter = adapter
         self.on_status = on_status
         self.on_notice = on_notice
         self.status = Status(state="starting")

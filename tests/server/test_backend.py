@@ -41,6 +41,18 @@ async def test_changes_in_quick_succession_take_effect_in_their_order(
     assert calls == ["start a", "close a", "start b", "close b", "start c"]
 
 
+async def test_another_adapter_takes_another_client_and_the_same_one_does_not(
+    backend: Backend, engines: list[FakeEngine]
+) -> None:
+    for adapter in (None, "a", "a", "b"):
+        await backend.use(Settings(), adapter=adapter)
+    assert [(engine.adapter, engine.closed) for engine in engines] == [
+        (None, True),
+        ("a", True),
+        ("b", False),
+    ]
+
+
 async def test_of_a_model_something_is_said_once_it_is_ready(
     backend: Backend, engines: list[FakeEngine]
 ) -> None:

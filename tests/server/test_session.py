@@ -378,6 +378,18 @@ async def test_the_model_fine_tuned_on_what_is_open_is_used_and_named(
     assert status["detail"] == "fine-tuned on it"
 
 
+async def test_the_adapter_fine_tuned_on_what_is_open_is_asked_for(
+    client: Client, engines: list[FakeEngine], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr(
+        "dllm_lsp.client.tuned.choose", lambda settings, place: Choice(settings, "adapter ab", adapter="ab")
+    )
+    await client.begin(root=tmp_path.as_uri())
+    assert engines[0].adapter == "ab"
+    status = await client.request("workspace/executeCommand", {"command": "dllm.status"})
+    assert status["detail"] == "adapter ab"
+
+
 async def test_a_fine_tuned_model_that_is_out_of_date_is_told(
     client: Client, engines: list[FakeEngine], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:

@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from pathlib import Path
 from typing import NamedTuple
 
 import torch
@@ -128,11 +129,12 @@ class CausalInfilling:
     milliseconds = 600.0
     fit = None
 
-    def __init__(self, causal: Causal, tokenizer: TextTokenizer) -> None:
+    def __init__(self, causal: Causal, tokenizer: TextTokenizer, pool: Pool | None = None) -> None:
+        """`pool` is that of another model on the same base."""
         network = causal.network
-        self._network, self._tokenizer = network, tokenizer
+        self._causal, self._network, self._tokenizer = causal, network, tokenizer
         self._device = network.mask.device
-        self._pool = Pool(network.base)
+        self._pool = pool or Pool(network.base)
         silent = tokenizer.silent(network.base.config.vocabulary)
         self.tokens = CanvasTokens(
             mask=MASK,
@@ -144,6 +146,10 @@ class CausalInfilling:
         self.snippets, self.canvas = causal.snippets, causal.canvas
         self.leftward = Leftward(CausalTokens.texts, self.commit)
         self.languages = causal.languages
+
+    def adapted(self, folder: Path) -> CausalInfilling:
+        """Return the model that another adapter makes of the same base; see `model.Model`."""
+        return CausalInfilling(self._causal.adapted(folder), self._tokenizer, self._pool)
 
     def read(self, hole: Hole) -> CausalTokens:
         """Return the streams around a hole. Each of them is tokenized alone."""

@@ -175,7 +175,7 @@ class BidirectionalInfilling:
     """A network with full attention as the engine sees it; see `model.Model`."""
 
     is_small = False
-    leftward = None
+    leftward = adapted = None
     milliseconds = 400.0
     languages: tuple[str, ...] = ()
 

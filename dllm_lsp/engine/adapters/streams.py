@@ -92,7 +92,7 @@ class StreamsInfilling:
     """A network of context streams as the engine sees it; see `model.Model`."""
 
     milliseconds = 200.0
-    fit = leftward = None
+    fit = leftward = adapted = None
 
     def __init__(self, network: StreamsModel, tokenizer: Tokenizer) -> None:
         self._network, self._tokenizer = network, tokenizer

@@ -114,6 +114,12 @@ def read_adapter(folder: Path, base: str, network: TransformerConfig, layout: La
     )
 
 
+def stored_fingerprint(folder: Path) -> str | None:
+    """Return the fingerprint of the adapter in a folder, None if that holds none."""
+    path = folder / RECORD
+    return _read(path, _Record).fingerprint if path.is_file() else None
+
+
 def write_adapter(
     folder: Path,
     *,

@@ -43,12 +43,14 @@ class Trained(Struct, frozen=True, kw_only=True):
 class Causal:
     """An adapted base; `snippets` and `canvas` (tokens) are the most that its adapter was trained with.
 
-    `languages` are those that it was trained on; none: not known.
+    `languages` are those that it was trained on; none: not known. `fingerprint` is that of the base's weights as they
+    were stored.
     """
 
     architecture: ClassVar[str] = "causal"
 
     network: Adapted
+    fingerprint: str
     snippets: int
     canvas: int
     languages: tuple[str, ...] = ()
@@ -62,15 +64,16 @@ class Causal:
         """Bring the base onto a device, with its matrices as "int8" or "fp8"; the adapter stays as precise as it is."""
         quantize(self.network.base, precision, device)
 
+    def adapted(self, folder: Path) -> Causal:
+        """Return the same base, not copied, with the adapter in a folder; raise CheckpointError."""
+        mask = self.network.mask
+        return _adapted(self.network.base, self.fingerprint, folder, mask.device, mask.dtype)
+
 
 def load_causal(folder: Path, device: torch.device, dtype: torch.dtype) -> tuple[Causal, TextTokenizer]:
     """Load a base onto a device, in a precision, and its adapter; raise CheckpointError."""
     base, tokenizer = load_base(folder, device, dtype)
-    found = read_adapter(_adapter(folder), known(folder) or "", base.config)
-    trained = _trained(found.metadata)
-    adapter = LowRank(stacked(found.factors, base.config), device, dtype)
-    network = Adapted(base, adapter, found.mask.to(device, dtype))
-    return Causal(network, trained.snippets, trained.canvas, trained.languages), tokenizer
+    return _adapted(base, known(folder) or "", shipped_adapter(folder), device, dtype), tokenizer
 
 
 def load_base(folder: Path, device: torch.device, dtype: torch.dtype) -> tuple[Transformer, TextTokenizer]:
@@ -90,10 +93,10 @@ def load_base(folder: Path, device: torch.device, dtype: torch.dtype) -> tuple[T
 
 def adapter_record(folder: Path) -> Path:
     """Return the file that describes the adapter for the base in a folder; raise CheckpointError if there is none."""
-    return _adapter(folder) / RECORD
+    return shipped_adapter(folder) / RECORD
 
 
-def _adapter(folder: Path) -> Path:
+def shipped_adapter(folder: Path) -> Path:
     """Return the folder of the adapter for a base; raise CheckpointError if none is here."""
     name = read_json(folder / "config.json").get("base")
     found = ADAPTERS / str(name)
@@ -106,7 +109,18 @@ def _adapter(folder: Path) -> Path:
     return found
 
 
-def _trained(metadata: Mapping[str, Any]) -> Trained:
+def _adapted(
+    base: Transformer, fingerprint: str, folder: Path, device: torch.device, dtype: torch.dtype
+) -> Causal:
+    """Return a base with the adapter in a folder, which is brought onto a device in a precision."""
+    found = read_adapter(folder, fingerprint, base.config)
+    trained = trained_with(found.metadata)
+    adapter = LowRank(stacked(found.factors, base.config), device, dtype)
+    network = Adapted(base, adapter, found.mask.to(device, dtype))
+    return Causal(network, fingerprint, trained.snippets, trained.canvas, trained.languages)
+
+
+def trained_with(metadata: Mapping[str, Any]) -> Trained:
     """Return how an adapter was trained; raise CheckpointError unless it was with today's geometry."""
     try:
         trained = convert(metadata, Trained)
