@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 import time
+from collections.abc import Iterator, Sequence
 from itertools import islice
 from pathlib import Path
 
@@ -15,15 +16,16 @@ from dllm_lsp.cli.errors import CommandError
 from dllm_lsp.client import identity, tuned
 from dllm_lsp.engine.calibration import read_calibration, write_calibration
 from dllm_lsp.evaluation.answers import Writer
+from dllm_lsp.evaluation.case import Case
 from dllm_lsp.evaluation.holes import cut_holes
 from dllm_lsp.fingerprints import fingerprint
+from dllm_lsp.models.checkpoints.adapter import stored_fingerprint
 from dllm_lsp.settings import Settings
 from dllm_lsp.training.progress import progress
 from dllm_lsp.training.repository import Split, read_repository, split
-from dllm_lsp.training.tuning import RESULT, Base, Outcome, Score, fine_tune
+from dllm_lsp.training.tuning import RESULT, Base, Outcome, fine_tune
 
 _PLACES = 400
-_MEASURING_SHARE = 0.12  # of the budget, each time
 
 
 def tune(repository: Path, minutes: float, settings: Settings) -> int:
@@ -58,59 +60,96 @@ def _in_home(home: Path, repository: Path, seconds: float, settings: Settings) -
     folder = identity.weights(settings.model)
     base = Base(folder, fingerprint(folder))
     files = split(read_repository(repository))
+    next(_cases(files))  # raises, before minutes are spent, where nothing can be measured
     print(f"{len(files.train)} files to learn from, {len(files.heldout)} held out to measure.", flush=True)
 
-    def measure(model: Path, places: int | None) -> Score:
-        return _measured(model, files, places, _MEASURING_SHARE * seconds)
+    def measure(result: Path, seconds: float) -> Outcome:
+        return _measured(result, folder, files, seconds)
 
     outcome = fine_tune(home, base, files, seconds, measure)
-    print(f"Rest of the line exactly right, at {outcome.before.places} places in the held-out files:")
-    print(f"  before {outcome.before.exact:.1%}")
-    if outcome.after is None:
+    if outcome is None:
         print("Stopped before the end. The same command goes on where it was.")
         return 130
-    print(f"  after  {outcome.after.exact:.1%}")
+    if outcome.before:
+        print(_told(outcome))
     if (home / RESULT).exists():
-        _keep(home, base, _record(outcome, outcome.after, repository, settings, base))
+        _keep(home, base, _record(outcome, repository, settings, base, stored_fingerprint(home / RESULT)))
     else:
         print("It is not better, so nothing changes.")
     return 0
 
 
+def _told(outcome: Outcome) -> str:
+    """Say how often both are right, what they differ by, and how much of that chance may be."""
+    is_clear = abs(outcome.gained - outcome.lost) > outcome.noise
+    return (
+        f"Rest of the line exactly right, at {len(outcome.before)} places in the held-out files:\n"
+        f"  before {_share(outcome.before):.1%}\n"
+        f"  after  {_share(outcome.after):.1%}\n"
+        f"{outcome.gained} places are right that were not, {outcome.lost} no longer are. By chance alone these numbers "
+        f"differ by up to {outcome.noise:.0f}{'' if is_clear else ', so which is better is not certain'}."
+    )
+
+
+def _share(hits: Sequence[bool]) -> float:
+    return sum(hits) / len(hits)
+
+
 def _keep(home: Path, base: Base, record: tuned.Tuned) -> None:
-    """Put the result where the server looks for it, its confidence worth what the base model's is."""
-    write_calibration(home / RESULT, read_calibration(base.folder))
+    """Put the result where editors and engines look for it, its confidence worth what the base model's is."""
+    if record.adapter is None:  # for adapters the engine takes the one of the base's own
+        write_calibration(home / RESULT, read_calibration(base.folder))
     (home / tuned.RECORD).unlink(missing_ok=True)  # what is half replaced is not used
-    shutil.rmtree(home / tuned.MODEL, ignore_errors=True)
-    (home / RESULT).rename(home / tuned.MODEL)
+    for older in home.iterdir():
+        if older.is_dir() and older.name != RESULT:
+            shutil.rmtree(older)
+    (home / RESULT).rename(home / (record.adapter or tuned.MODEL))
     (home / tuned.RECORD).write_bytes(msgspec.json.encode(record))
     print(f"Editors that are opened on {record.repository} use it from their next start on ({home}).")
     print(f"To go back: dllm-lsp train --repo {record.repository} --forget")
 
 
-def _record(outcome: Outcome, after: Score, repository: Path, settings: Settings, base: Base) -> tuned.Tuned:
+def _record(
+    outcome: Outcome, repository: Path, settings: Settings, base: Base, adapter: str | None
+) -> tuned.Tuned:
     return tuned.Tuned(
         repository=str(repository),
         base=identity.name(settings.model),
         fingerprint=base.fingerprint,
-        places=outcome.before.places,
-        before=outcome.before.exact,
-        after=after.exact,
+        places=len(outcome.before),
+        before=_share(outcome.before),
+        after=_share(outcome.after),
+        adapter=adapter,
     )
 
 
-def _measured(model: Path, files: Split, places: int | None, seconds: float) -> Score:
-    """Return how often the rest of a line is exactly right, at these many places or as many as fit into the time."""
+def _measured(result: Path, base: Path, files: Split, seconds: float) -> Outcome:
+    """Return where the rest of a line is exactly right, before and after, at as many places as fit into the time.
+
+    Each place is filled by both in turn, so that both have the same places, and an adapter finds it encoded.
+    """
     began = time.monotonic()
-    writer = Writer.load(str(model), "auto", torch.get_num_threads())
-    exact = done = 0
+    writers = _writers(result, base)
+    found: list[tuple[bool, ...]] = []
     with progress() as bar:
-        task = bar.add_task("measuring", total=places or _PLACES, note="")
-        cases = cut_holes(files.heldout, 0, ("rest-of-line",), files.train)
-        for case in islice(cases, places or _PLACES):
-            exact += writer.answer(case).is_exact
-            done += 1
-            bar.update(task, completed=done, note=f"{exact} exactly right")
-            if places is None and time.monotonic() - began > seconds:
+        task = bar.add_task("measuring", total=seconds, note="")
+        for case in islice(_cases(files), _PLACES):
+            found.append(tuple(writer.answer(case).is_exact for writer in writers))
+            passed = time.monotonic() - began
+            bar.update(task, completed=passed, note=f"{len(found)} places")
+            if passed > seconds:
                 break
-    return Score(done, exact / done, time.monotonic() - began)
+    return Outcome(*zip(*found, strict=True))
+
+
+def _writers(result: Path, base: Path) -> tuple[Writer, Writer]:
+    """Return what writes with the base and what writes with the result: a model, or an adapter of the base."""
+    threads = torch.get_num_threads()
+    before = Writer.load(str(base), "auto", threads)
+    if stored_fingerprint(result) is None:
+        return before, Writer.load(str(result), "auto", threads)
+    return before, before._replace(engine=before.engine.adapted(result))
+
+
+def _cases(files: Split) -> Iterator[Case]:
+    return cut_holes(files.heldout, 0, ("rest-of-line",), files.train)

@@ -138,8 +138,8 @@ def cut_holes(
     """Yield holes without end, the same for the same files, seed and kinds; files count by their lines.
 
     `others` are files of the same projects, which get no holes but may hold related snippets.
-    At least one file must hold code. Trailing blanks of a hole's last line are left out of the document. Raises
-    ValueError when the files offer no such hole.
+    Trailing blanks of a hole's last line are left out of the document. Raises ValueError when the files offer no such
+    hole.
     """
     rng = random.Random(seed)
     passages = _passages([*files, *others])
@@ -147,7 +147,7 @@ def cut_holes(
     sources = [source for source in sources if source.lines]
     sizes = [len(source.lines) for source in sources]
     failures = 0
-    while failures < _MOST_FAILURES:
+    while sources and failures < _MOST_FAILURES:
         [source] = rng.choices(sources, sizes)
         kind = rng.choice(kinds)
         span = _CUTTERS[kind](source, rng)

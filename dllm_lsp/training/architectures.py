@@ -5,9 +5,11 @@ from __future__ import annotations
 from pathlib import Path
 from typing import NamedTuple, Protocol
 
+from dllm_lsp.models.checkpoints.causal import Causal
 from dllm_lsp.models.checkpoints.errors import CapabilityError
 from dllm_lsp.models.streams.model import StreamsModel
 from dllm_lsp.training import streams
+from dllm_lsp.training.adaptation.tuning import AdapterTuning
 from dllm_lsp.training.repository import Split
 
 
@@ -24,7 +26,10 @@ class Tuning(Protocol):
         ...
 
     def save(self, folder: Path) -> bool:
-        """Write what the engine loads; return False, with nothing written, if training made nothing better."""
+        """Write what the engine loads, a model or an adapter of the base.
+
+        Return False, with nothing written, if training made nothing better.
+        """
         ...
 
 
@@ -57,20 +62,30 @@ class Tune(Protocol):
 
 
 class Trained(NamedTuple):
-    """What training does with an architecture."""
+    """How an architecture is trained on a corpus."""
 
     train: Train
     export: Export
-    tune: Tune
 
 
 TRAINED = {
-    StreamsModel.architecture: Trained(streams.train, streams.export, streams.StreamsTuning),
+    StreamsModel.architecture: Trained(streams.train, streams.export),
+}
+TUNED: dict[str, Tune] = {
+    StreamsModel.architecture: streams.StreamsTuning,
+    Causal.architecture: AdapterTuning,
 }
 
 
 def trained(architecture: str) -> Trained:
-    """Return how an architecture is trained; raise CapabilityError for one that cannot be."""
+    """Return how an architecture is trained on a corpus; raise CapabilityError for one that cannot be."""
     if architecture not in TRAINED:
         raise CapabilityError("be trained", architecture, TRAINED)
     return TRAINED[architecture]
+
+
+def tuned(architecture: str) -> Tune:
+    """Return how an architecture is tuned on a repository; raise CapabilityError for one that cannot be."""
+    if architecture not in TUNED:
+        raise CapabilityError("be fine-tuned", architecture, TUNED)
+    return TUNED[architecture]

@@ -10,10 +10,8 @@ import math
 import os
 import signal
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Iterator
 from pathlib import Path
-from types import FrameType
 
 import torch
 from msgspec import json
@@ -24,6 +22,7 @@ from dllm_lsp.models.streams.model import StreamsModel
 from dllm_lsp.training.batches import Batch, Batches
 from dllm_lsp.training.config import TrainingConfig
 from dllm_lsp.training.curves import draw_curves
+from dllm_lsp.training.interruption import interruptible
 from dllm_lsp.training.levels import losses_by_level
 from dllm_lsp.training.losses import Losses, losses
 from dllm_lsp.training.meter import Meter, Rates
@@ -75,7 +74,7 @@ class Trainer:
         """Train until the budget is used up; SIGTERM and Ctrl-C end it early, at the next step."""
         if self.config.keep_best and self.step == 0:
             self.best = float(self._heldout().canvas)
-        with _handled(self._stop), progress() as bar:
+        with interruptible(self._stop), progress() as bar:
             task = bar.add_task("training", total=self.config.seconds, note="")
             bar.update(task, completed=self.elapsed)
             meter, loss, began = Meter(self.model, self.device), None, time.monotonic()
@@ -159,21 +158,8 @@ class Trainer:
             found = [losses(self.model, batch) for batch in self.heldout]
         return Losses(*(torch.stack(values).mean() for values in zip(*found, strict=True)))
 
-    def _stop(self, number: int, frame: FrameType | None) -> None:
-        if self._stopped:
-            raise KeyboardInterrupt  # the second time a user asks; the last state that was saved stands
+    def _stop(self) -> None:
         self._stopped = True
-
-
-@contextmanager
-def _handled(stop: Callable[[int, FrameType | None], None]) -> Iterator[None]:
-    """Have `stop` called for Ctrl-C and SIGTERM meanwhile."""
-    before = {number: signal.signal(number, stop) for number in (signal.SIGINT, signal.SIGTERM)}
-    try:
-        yield
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
 
 
 def _leave_signals_to_the_trainer(worker: int) -> None:

@@ -5,38 +5,47 @@ Knows no settings, no command line, no engine and no architecture: how good a mo
 
 from __future__ import annotations
 
+import math
 import shutil
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import NamedTuple
 
 from msgspec import DecodeError, Struct, json
 
 from dllm_lsp.models.checkpoints.architectures import architecture_of
-from dllm_lsp.training.architectures import trained
+from dllm_lsp.training.architectures import Tuning, tuned
 from dllm_lsp.training.repository import Split
 
 RUN, RESULT = "run", "result"
-_BEFORE = "before.json"
-_LEAST_SHARE = 0.3  # of the budget goes into training, however slow the measuring is
-
-
-class Score(Struct, frozen=True):
-    """Of `places`, the share that a model fills exactly right, and how many seconds that took to find out."""
-
-    places: int
-    exact: float
-    seconds: float
+_BEGUN = "begun.json"
+_MEASURING = 0.25  # share of the budget
 
 
 class Outcome(NamedTuple):
-    """The base model's score and the fine-tuned one's; None where training was stopped before its end.
+    """At which places, the same for both, the base and the result write exactly what stood there.
 
-    The result lies in `RESULT` of the folder if it is better.
+    There are none where training made nothing better by its own measure.
     """
 
-    before: Score
-    after: Score | None
+    before: tuple[bool, ...] = ()
+    after: tuple[bool, ...] = ()
+
+    @property
+    def gained(self) -> int:
+        """Places that are right and were not."""
+        return sum(new > old for old, new in zip(self.before, self.after, strict=True))
+
+    @property
+    def lost(self) -> int:
+        """Places that were right and are not."""
+        return sum(new < old for old, new in zip(self.before, self.after, strict=True))
+
+    @property
+    def noise(self) -> float:
+        """How far `gained` and `lost` come apart by chance, in 95 of 100 cases at most (McNemar 1947)."""
+        return 1.96 * math.sqrt(self.gained + self.lost)
 
 
 class Base(NamedTuple):
@@ -46,54 +55,52 @@ class Base(NamedTuple):
     fingerprint: str
 
 
-Measure = Callable[[Path, int | None], Score]
-"""How well the model in a folder does on the files held out, at so many places or at as many as there is time for."""
+Measure = Callable[[Path, float], Outcome]
+"""How the base and the result in a folder do on the files held out, at as many places as so many seconds allow for."""
 
 
-class _Before(Struct, frozen=True):
+class _Begun(Struct, frozen=True):
     """What a run began with: another base, or another budget, begins anew."""
 
     fingerprint: str
     seconds: float
-    score: Score
 
 
-def fine_tune(folder: Path, base: Base, files: Split, seconds: float, measure: Measure) -> Outcome:
+def fine_tune(folder: Path, base: Base, files: Split, seconds: float, measure: Measure) -> Outcome | None:
     """Train the model `base` on the files for a budget of wall-clock seconds, measuring included.
 
-    A run that was stopped is taken up from `folder`. Raises CheckpointError, OSError, and ValueError for a model that
-    cannot be trained.
+    Returns None where it was stopped; such a run is taken up from `folder`. The result lies in `RESULT` of the folder
+    if it is better. Raises CheckpointError, OSError, and ValueError for a model that cannot be trained.
     """
-    tune = trained(architecture_of(base.folder)).tune
+    tune = tuned(architecture_of(base.folder))
     run, result = folder / RUN, folder / RESULT
     shutil.rmtree(result, ignore_errors=True)
-    before = _begun(run, base.fingerprint, seconds)
-    if before is None:
+    begun = _Begun(base.fingerprint, seconds)
+    if _begun(run) != begun:
         shutil.rmtree(run, ignore_errors=True)
         run.mkdir(parents=True)
-        before = _Before(base.fingerprint, seconds, measure(base.folder, None))
-        (run / _BEFORE).write_bytes(json.encode(before))
-    tuning = tune(run, base.folder, files, _training_seconds(before))
-    tuning.train()
-    if not tuning.is_finished:
-        return Outcome(before.score, None)
-    after = before.score
-    if tuning.save(result):
-        after = measure(result, after.places)
-    if after.exact <= before.score.exact:
+        (run / _BEGUN).write_bytes(json.encode(begun))
+    if not _trained(partial(tune, run, base.folder, files, (1 - _MEASURING) * seconds), result):
+        return None
+    outcome = measure(result, _MEASURING * seconds) if result.exists() else Outcome()
+    if outcome.gained <= outcome.lost:
         shutil.rmtree(result, ignore_errors=True)
     shutil.rmtree(run)
-    return Outcome(before.score, after)
+    return outcome
 
 
-def _begun(run: Path, fingerprint: str, seconds: float) -> _Before | None:
+def _begun(run: Path) -> _Begun | None:
     """Return what a run in this folder began with, or None if there is none to take up."""
     try:
-        before = json.decode((run / _BEFORE).read_bytes(), type=_Before)
+        return json.decode((run / _BEGUN).read_bytes(), type=_Begun)
     except (OSError, DecodeError):
         return None
-    return before if (before.fingerprint, before.seconds) == (fingerprint, seconds) else None
 
 
-def _training_seconds(before: _Before) -> float:
-    return max(before.seconds - 2 * before.score.seconds, _LEAST_SHARE * before.seconds)
+def _trained(begin: Callable[[], Tuning], result: Path) -> bool:
+    """Train, write what is to be measured, and leave no network in memory; return False if it was stopped."""
+    tuning = begin()
+    tuning.train()
+    if tuning.is_finished:
+        tuning.save(result)
+    return tuning.is_finished

@@ -14,7 +14,7 @@ from dllm_lsp.models.checkpoints.streams import save_streams
 from dllm_lsp.settings import Settings
 from dllm_lsp.training.files import SourceFile
 from dllm_lsp.training.repository import Split
-from dllm_lsp.training.tuning import RESULT, Base, Measure, Outcome, Score
+from dllm_lsp.training.tuning import RESULT, Base, Measure, Outcome
 
 
 @pytest.fixture
@@ -39,13 +39,20 @@ def train(repository: Path, base: Path, *more: str) -> int:
     return main(["train", f"--repo={repository}", f"--model={base}", "--threads=1", *more])
 
 
+def hits(exact: float) -> tuple[bool, ...]:
+    """Of twenty places."""
+    return tuple(number < 20 * exact for number in range(20))
+
+
 def outcome(after: float | None, monkeypatch: pytest.MonkeyPatch) -> None:
     """Have fine-tuning end like this."""
 
-    def fine_tune(folder: Path, base: Base, files: object, seconds: float, measure: Measure) -> Outcome:
+    def fine_tune(
+        folder: Path, base: Base, files: object, seconds: float, measure: Measure
+    ) -> Outcome | None:
         if after is not None and after > 0.25:
             save_streams(folder / RESULT, tiny_model(), tiny_tokenizer(), torch.float16)
-        return Outcome(Score(50, 0.25, 1.0), None if after is None else Score(50, after, 1.0))
+        return None if after is None else Outcome(hits(0.25), hits(after))
 
     monkeypatch.setattr(tune, "fine_tune", fine_tune)
 
@@ -58,6 +65,7 @@ def test_a_better_model_is_chosen_from_then_on_until_it_is_forgotten(
     printed = capsys.readouterr().out
     assert "before 25.0%" in printed
     assert "after  50.0%" in printed
+    assert "5 places are right that were not, 0 no longer are" in printed
     chosen = tuned.choose(Settings(model=str(base)), repository)
     assert chosen.note == f"fine-tuned on {repository}"
     assert (Path(chosen.settings.model) / "model.safetensors").exists()
@@ -85,13 +93,16 @@ def test_nothing_else_changes_anything(
     assert tuned.choose(Settings(model=str(base)), repository).note == ""
 
 
-def test_how_good_a_model_is_is_measured_at_so_many_places(base: Path) -> None:
+def test_how_good_a_model_is_is_measured_at_so_many_places(
+    base: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     source = SourceFile("a.py", "python", "value = 1\nother = value\n" * 20)
     files = Split([structs.replace(source, path="b.py")], [source])
-    score = tune._measured(base, files, 3, 1000.0)
-    assert score.places == 3
-    assert 0 <= score.exact <= 1
-    assert tune._measured(base, files, None, 0.0).places == 1
+    monkeypatch.setattr(tune, "_PLACES", 3)
+    outcome = tune._measured(base, base, files, 1000.0)
+    assert len(outcome.before) == 3
+    assert outcome.before == outcome.after
+    assert len(tune._measured(base, base, files, 0.0).before) == 1
 
 
 def test_one_run_at_a_time(base: Path, repository: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -12,6 +12,7 @@ from dllm_lsp.training import trainer as trainer_module
 from dllm_lsp.training.batches import BatchConfig, Batches
 from dllm_lsp.training.config import PRESETS, TrainingConfig
 from dllm_lsp.training.files import SourceFile
+from dllm_lsp.training.interruption import interruptible
 from dllm_lsp.training.losses import Losses
 from dllm_lsp.training.state import read_tensors
 from dllm_lsp.training.trainer import Trainer
@@ -113,11 +114,14 @@ def test_a_run_begins_with_the_weights_it_is_given(tmp_path: Path) -> None:
     assert all(torch.equal(value, weights[name]) for name, value in trainer.model.state_dict().items())
 
 
-def test_who_asks_twice_is_not_kept_waiting(tmp_path: Path) -> None:
-    trainer = Trainer(tmp_path, CONFIG, train=batches(), heldout=batches(), device=torch.device("cpu"))
-    trainer._stop(signal.SIGINT, None)
-    with pytest.raises(KeyboardInterrupt):
-        trainer._stop(signal.SIGINT, None)
+def test_who_asks_twice_is_not_kept_waiting() -> None:
+    asked: list[None] = []
+    with interruptible(lambda: asked.append(None)):
+        signal.raise_signal(signal.SIGTERM)
+        assert asked == [None]
+        with pytest.raises(KeyboardInterrupt):
+            signal.raise_signal(signal.SIGINT)
+    assert asked == [None]
 
 
 def test_the_signals_are_given_back(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

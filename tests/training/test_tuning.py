@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -15,15 +15,16 @@ from tiny_model import SOURCE, tiny_model, tiny_tokenizer
 from dllm_lsp.models.checkpoints.checkpoint import load_checkpoint
 from dllm_lsp.models.checkpoints.errors import CapabilityError
 from dllm_lsp.models.checkpoints.streams import save_streams
-from dllm_lsp.training import streams, trainer, tuning
+from dllm_lsp.training import streams, trainer
 from dllm_lsp.training.batches import BatchConfig
 from dllm_lsp.training.files import SourceFile
 from dllm_lsp.training.repository import Split
-from dllm_lsp.training.tuning import RESULT, RUN, Base, Outcome, Score, fine_tune
+from dllm_lsp.training.state import STATE
+from dllm_lsp.training.tuning import RESULT, RUN, Base, Outcome, fine_tune
 
 FILES = Split([SourceFile("a.py", "python", SOURCE)], [SourceFile("b.py", "python", SOURCE)])
 SECONDS = 10.0
-"""Of which the trainer's clock lets 8 steps happen beside two measurements of one."""
+"""Of which three quarters are the trainer's."""
 
 SMALL = {
     "batch": BatchConfig(documents=1, tokens=40, holes=3, canvas=8),
@@ -32,17 +33,22 @@ SMALL = {
 }
 
 
+def hits(exact: float) -> tuple[bool, ...]:
+    """Of twenty places."""
+    return tuple(number < 20 * exact for number in range(20))
+
+
 class Measure:
-    """Says what it is told of one model after the other, and remembers which they were."""
+    """Says what it is told, and remembers of which models, and what time there was."""
 
-    def __init__(self, exact: Sequence[float]) -> None:
-        self.exact = list(exact)
-        self.asked: list[tuple[str, int | None]] = []
+    def __init__(self, after: float = 0.5) -> None:
+        self.after = after
+        self.asked: list[tuple[str, float]] = []
 
-    def __call__(self, model: Path, places: int | None) -> Score:
-        load_checkpoint(model, torch.device("cpu"))
-        self.asked.append((model.name, places))
-        return Score(places or 50, self.exact.pop(0), 1.0)
+    def __call__(self, result: Path, seconds: float) -> Outcome:
+        load_checkpoint(result, torch.device("cpu"))
+        self.asked.append((result.name, seconds))
+        return Outcome(hits(0.25), hits(self.after))
 
 
 @pytest.fixture
@@ -63,16 +69,16 @@ def tune(
     *,
     stop_at: int | None = None,
     seconds: float = SECONDS,
-) -> Outcome:
+) -> Outcome | None:
     monkeypatch.setattr(trainer, "time", Clock(stop_at))
     return fine_tune(tmp_path / "home", base, FILES, seconds, measure)
 
 
 def test_a_better_model_is_kept(tmp_path: Path, base: Base, monkeypatch: pytest.MonkeyPatch) -> None:
-    measure = Measure([0.25, 0.5])
+    measure = Measure(0.5)
     outcome = tune(tmp_path, base, measure, monkeypatch)
-    assert outcome == (Score(50, 0.25, 1.0), Score(50, 0.5, 1.0))
-    assert measure.asked == [("base", None), (RESULT, 50)]
+    assert outcome == Outcome(hits(0.25), hits(0.5))
+    assert measure.asked == [(RESULT, 0.25 * SECONDS)]
     result = tmp_path / "home" / RESULT
     tuned, given = (load_file(folder / "model.safetensors") for folder in (result, base.folder))
     assert tuned.keys() == given.keys()
@@ -84,9 +90,8 @@ def test_a_better_model_is_kept(tmp_path: Path, base: Base, monkeypatch: pytest.
 def test_one_that_is_no_better_is_not(
     tmp_path: Path, base: Base, monkeypatch: pytest.MonkeyPatch, after: float
 ) -> None:
-    outcome = tune(tmp_path, base, Measure([0.25, after]), monkeypatch)
-    assert outcome.after is not None
-    assert outcome.after.exact == after
+    outcome = tune(tmp_path, base, Measure(after), monkeypatch)
+    assert outcome == Outcome(hits(0.25), hits(after))
     assert list((tmp_path / "home").iterdir()) == []
 
 
@@ -97,8 +102,9 @@ def test_a_model_that_only_forgets_is_not_even_measured(
     monkeypatch.setattr(
         trainer.Trainer, "_heldout", lambda self: trainer.Losses(*[torch.tensor(float(next(losses)))] * 3)
     )
-    measure = Measure([0.25])
-    assert tune(tmp_path, base, measure, monkeypatch) == (Score(50, 0.25, 1.0), Score(50, 0.25, 1.0))
+    measure = Measure()
+    assert tune(tmp_path, base, measure, monkeypatch) == Outcome()
+    assert measure.asked == []
     assert list((tmp_path / "home").iterdir()) == []
 
 
@@ -107,44 +113,53 @@ def test_a_run_that_was_stopped_twice_ends_as_if_it_had_not_been(
 ) -> None:
     whole = tmp_path / "whole"
     whole.mkdir()
-    tune(whole, base, Measure([0.25, 0.5]), monkeypatch)
-    measure = Measure([0.25, 0.5])
+    tune(whole, base, Measure(), monkeypatch)
+    measure = Measure()
     for stop_at in (3, 2):
-        assert tune(tmp_path, base, measure, monkeypatch, stop_at=stop_at).after is None
+        assert tune(tmp_path, base, measure, monkeypatch, stop_at=stop_at) is None
         assert not (tmp_path / "home" / RESULT).exists()
-    assert tune(tmp_path, base, measure, monkeypatch).after == Score(50, 0.5, 1.0)
-    assert measure.asked == [("base", None), (RESULT, 50)]
+    assert measure.asked == []
+    assert tune(tmp_path, base, measure, monkeypatch) is not None
     one, other = (load_file(folder / "home" / RESULT / "model.safetensors") for folder in (whole, tmp_path))
     assert all(torch.equal(one[name], other[name]) for name in one)
 
 
-@pytest.mark.parametrize("change", ["base", "seconds", "damage"])
+@pytest.mark.parametrize("change", [None, "base", "seconds", "damage"])
 def test_what_is_another_run_begins_anew(
-    tmp_path: Path, base: Base, monkeypatch: pytest.MonkeyPatch, change: str
+    tmp_path: Path, base: Base, monkeypatch: pytest.MonkeyPatch, change: str | None
 ) -> None:
-    measure = Measure([0.25, 0.3, 0.5])
-    tune(tmp_path, base, measure, monkeypatch, stop_at=3)
+    tune(tmp_path, base, Measure(), monkeypatch, stop_at=3)
+    state = tmp_path / "home" / RUN / STATE
+    assert state.exists()
     if change == "base":
         base = base._replace(fingerprint="another")
     if change == "damage":
-        (tmp_path / "home" / RUN / "before.json").write_text("{")
+        (tmp_path / "home" / RUN / "begun.json").write_text("{")
+    taken_up: list[bool] = []
+    begin = streams.StreamsTuning.__init__
+
+    def noted(tuning: streams.StreamsTuning, *rest: Any) -> None:
+        taken_up.append(state.exists())
+        begin(tuning, *rest)
+
+    monkeypatch.setattr(streams.StreamsTuning, "__init__", noted)
     seconds = 9.0 if change == "seconds" else SECONDS
-    outcome = tune(tmp_path, base, measure, monkeypatch, seconds=seconds)
-    assert outcome.before.exact == 0.3
-    assert outcome.after is not None
+    assert tune(tmp_path, base, Measure(), monkeypatch, seconds=seconds) is not None
+    assert taken_up == [change is None]
 
 
-def test_measuring_leaves_time_to_train() -> None:
-    slow = tuning._Before("", 100.0, Score(1, 0.0, 49.0))
-    assert tuning._training_seconds(slow) == pytest.approx(30.0)
+def test_chance_grows_with_the_places_that_differ() -> None:
+    outcome = Outcome((True, True, False, False), (False, True, True, False))
+    assert (outcome.gained, outcome.lost) == (1, 1)
+    assert outcome.noise == pytest.approx(1.96 * 2**0.5)
 
 
 def test_a_model_of_another_architecture_is_told(
     tmp_path: Path, base: Base, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (base.folder / "config.json").write_text('{"model_type": "Dream"}')
-    measure = Measure([0.25])
-    message = 'cannot be trained: its architecture is "full", and only "streams" can'
+    measure = Measure()
+    message = 'cannot be fine-tuned: its architecture is "full", and only "streams"'
     with pytest.raises(CapabilityError, match=message):
         tune(tmp_path, base, measure, monkeypatch)
     assert measure.asked == []

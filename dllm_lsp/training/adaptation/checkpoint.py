@@ -11,7 +11,9 @@ from msgspec import Struct, convert, structs
 from dllm_lsp.models.adapted.geometry import SNIPPETS, geometry
 from dllm_lsp.models.adapted.network import Factors
 from dllm_lsp.models.checkpoints.adapter import read_adapter, write_adapter
+from dllm_lsp.models.checkpoints.causal import Trained, trained_with
 from dllm_lsp.training.adaptation.adapter import PARTS, Adapter
+from dllm_lsp.training.adaptation.base import BaseShape
 
 
 class Totals(Struct, kw_only=True):
@@ -60,6 +62,17 @@ def save_adapter(
     )
 
 
+def begin_with(folder: Path, shape: BaseShape, base: BaseName) -> tuple[Adapter, Trained]:
+    """Return a stored adapter as one that is trained on, and how it was trained.
+
+    Raises CheckpointError or ValueError for another base's.
+    """
+    stored = read_adapter(folder, base.fingerprint, shape.config)
+    adapter = Adapter(shape, len(next(iter(stored.factors.values())).down), stored.mask)
+    load_adapter(folder, adapter, base)
+    return adapter, trained_with(stored.metadata)
+
+
 def load_adapter(folder: Path, adapter: Adapter, base: BaseName) -> Totals:
     """Put the stored factors into an adapter; raise CheckpointError or ValueError for those of another one."""
     stored = read_adapter(folder, base.fingerprint, adapter.shape.config)
@@ -67,6 +80,8 @@ def load_adapter(folder: Path, adapter: Adapter, base: BaseName) -> Totals:
         raise ValueError(f"the adapter in {folder} was trained with another geometry")
     with torch.no_grad():
         for name, pair in _named(adapter).items():
+            if name not in stored.factors:
+                raise ValueError(f"the adapter in {folder} has no factors of {name}")
             for parameter, value in zip(pair, stored.factors[name], strict=True):
                 if parameter.shape != value.shape:
                     raise ValueError(f"the adapter in {folder} has another rank: {name} differs")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import signal
 from pathlib import Path
 
 import torch
@@ -21,6 +20,7 @@ from dllm_lsp.training.adaptation.task import HeldOut, Task
 from dllm_lsp.training.adaptation.trainer import Score, Trainer
 from dllm_lsp.training.adaptation.windows import Windows
 from dllm_lsp.training.files import read_files
+from dllm_lsp.training.interruption import interruptible
 
 
 def adapt(folder: Path, corpus: Path, run: Path, config: AdaptationConfig) -> None:
@@ -42,14 +42,13 @@ def adapt(folder: Path, corpus: Path, run: Path, config: AdaptationConfig) -> No
     name = BaseName(folder.name, fingerprint(folder))
     trainer = Trainer(run, config, network=trained, windows=windows, base=name, score=score)
     trainer.totals.note(precision.reason)
-    for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, lambda *_: trainer.stop())
     print(
         f"{len(files)} files; {precision.dtype} on {precision.reason}; process {os.getpid()}; "
         f"{trainer.totals.seconds:.0f} of {config.seconds:.0f} s done",
         flush=True,
     )
-    trainer.train()
+    with interruptible(trainer.stop):
+        trainer.train()
 
 
 def _score(tokenizer: TextTokenizer, heldout: Path, config: AdaptationConfig) -> Score:

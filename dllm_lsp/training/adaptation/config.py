@@ -20,10 +20,13 @@ class Stage(NamedTuple):
 class AdaptationConfig(Struct, frozen=True, kw_only=True):
     """One run. `seconds` counts processor time on a CPU, time on the wall on a GPU, in all sessions together.
 
+    With `by_the_wall` it is time on the wall everywhere.
+
     rate: the peak; it warms up over `warmup` steps of a session and falls to zero over the last `decay` of the budget.
     """
 
     seconds: float
+    by_the_wall: bool = False
     rank: int = 32
     rate: float = 5e-4
     warmup: int = 40

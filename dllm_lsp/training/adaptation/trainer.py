@@ -1,4 +1,4 @@
-"""Trains an adapter inside a budget of processor time, and goes on where it was stopped.
+"""Trains an adapter inside a budget of time, and goes on where it was stopped.
 
 A run's folder holds the adapter, `state.safetensors` (what is needed to go on exactly) and `log.jsonl`. Where only
 the adapter is there, the optimizer begins anew.
@@ -55,23 +55,29 @@ class Trainer:
                 self._warm = config.warmup  # the optimizer remembers its gradients
             network.merged.update()
         windows.rng.seed(f"{config.seed}, {self.totals.windows} windows")  # a session goes on with new ones
-        self._clock = _clock(network.base.device)
+        self._clock = _clock(network.base.device, config.by_the_wall)
+
+    @property
+    def is_finished(self) -> bool:
+        """Whether the budget is used up."""
+        return self.totals.seconds >= self.config.seconds
 
     def stop(self) -> None:
         """End after the step under way."""
         self.stopped = True
 
-    def train(self) -> None:
-        """Train until the budget is used up."""
+    def train(self, after_step: Callable[[], None] = lambda: None) -> None:
+        """Train until the budget is used up; `after_step` is called after each step."""
         began, before = self._clock(), self.totals.seconds
         due = {"report": self.config.report_seconds, "save": self.config.save_seconds}
         due["score"] = self.config.score_seconds
         tally, step, stream = Tally(), self._warm, iter(self.windows)
-        while not self.stopped and self.totals.seconds < self.config.seconds:
+        while not (self.stopped or self.is_finished):
             self._step(stream, step, tally)
             step += 1
             passed = self._clock() - began
             self.totals.seconds = before + passed
+            after_step()
             if passed >= due["report"]:
                 self._log({"training": tally.means()})
                 tally, due["report"] = Tally(), passed + self.config.report_seconds
@@ -123,6 +129,6 @@ class Trainer:
             log.write(json.encode({"rate": round(rate, 7)} | totals | dict(figures)) + b"\n")
 
 
-def _clock(device: torch.device) -> Callable[[], float]:
-    """Processor time, so that a pause costs nothing; where the work is done elsewhere, time on the wall."""
-    return time.process_time if device.type == "cpu" else time.monotonic
+def _clock(device: torch.device, by_the_wall: bool) -> Callable[[], float]:
+    """Processor time, so that a pause costs nothing; on the wall if that is wanted, or the work is done elsewhere."""
+    return time.process_time if device.type == "cpu" and not by_the_wall else time.monotonic

@@ -1,6 +1,4 @@
 import json
-import signal
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -21,14 +19,6 @@ CONFIG = AdaptationConfig(
     heldout_windows=1,
     window=WindowConfig(lines=3, holes=2),
 )
-
-
-@pytest.fixture(autouse=True)
-def _handlers() -> Iterator[None]:
-    before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
-    yield
-    for number, handler in before.items():
-        signal.signal(number, handler)
 
 
 def test_an_adapter_is_trained_scored_and_taken_up_again(

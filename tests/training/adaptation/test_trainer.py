@@ -37,7 +37,7 @@ CONFIG = AdaptationConfig(
 def _clock(monkeypatch: pytest.MonkeyPatch) -> None:
     """Let every look at the clock take half a second."""
     ticks: Iterator[int] = iter(range(10**6))
-    monkeypatch.setattr(module, "_clock", lambda _: lambda: next(ticks) / 2)
+    monkeypatch.setattr(module, "_clock", lambda *_: lambda: next(ticks) / 2)
 
 
 def run(folder: Path, net: Network, config: AdaptationConfig = CONFIG) -> Trainer:
