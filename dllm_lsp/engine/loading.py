@@ -9,7 +9,7 @@ import torch
 
 from dllm_lsp.engine.architectures import SERVED
 from dllm_lsp.engine.model import Model
-from dllm_lsp.models.checkpoints.checkpoint import Checkpoint, load_checkpoint
+from dllm_lsp.models.checkpoints.checkpoint import Checkpoint, load_checkpoint, load_prepared
 from dllm_lsp.models.checkpoints.tokenizer import TextTokenizer
 from dllm_lsp.models.network.precision import QUANTIZED, check, resolved, storage
 
@@ -28,6 +28,10 @@ def load_model(folder: Path, device: torch.device, precision: str = "auto") -> L
     Raises CheckpointError, or PrecisionError for one that the device has not.
     """
     check(precision, device)
+    # What is kept was asked for, or this machine gained from it; to measure that again might end otherwise.
+    may_be_kept = device.type == "cpu" and precision in ("auto", "int8")
+    if may_be_kept and (prepared := load_prepared(folder)) is not None:
+        return Loaded(*infilling(prepared), "int8")
     # A model that is to be quantized may fit onto the device only afterwards.
     place = torch.device("cpu") if precision in QUANTIZED else device
     checkpoint = load_checkpoint(folder, place, storage(precision, device))

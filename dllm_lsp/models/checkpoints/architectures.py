@@ -13,7 +13,7 @@ from typing import ClassVar, Protocol
 import torch
 from msgspec import json
 
-from dllm_lsp.models.checkpoints.causal import Causal, load_causal
+from dllm_lsp.models.checkpoints.causal import Causal, load_causal, load_prepared
 from dllm_lsp.models.checkpoints.errors import CheckpointError
 from dllm_lsp.models.checkpoints.families import SUPPORTED
 from dllm_lsp.models.checkpoints.full import Bidirectional, load_bidirectional
@@ -48,6 +48,11 @@ LOADERS: dict[str, Load] = {
     Bidirectional.architecture: load_bidirectional,
     Causal.architecture: load_causal,
 }
+
+PREPARED: dict[str, Callable[[Path], tuple[Network, TextTokenizer] | None]] = {
+    Causal.architecture: load_prepared,
+}
+"""Those of which what was quantized for a CPU is kept: a folder to a network in int8, None where none is kept."""
 
 _CONFIG, _FAMILY, _PUBLISHED = "config.json", "family", "model_type"
 

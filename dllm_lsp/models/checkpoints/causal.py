@@ -13,6 +13,7 @@ from msgspec import Meta, Struct, ValidationError, convert
 from dllm_lsp.fingerprints import known
 from dllm_lsp.models.adapted.geometry import CANVAS, POSITIONS, SNIPPETS, geometry
 from dllm_lsp.models.adapted.network import Adapted, LowRank
+from dllm_lsp.models.checkpoints import prepared
 from dllm_lsp.models.checkpoints.adapter import RECORD, read_adapter, stacked
 from dllm_lsp.models.checkpoints.errors import CheckpointError
 from dllm_lsp.models.checkpoints.layouts import QWEN
@@ -44,7 +45,7 @@ class Causal:
     """An adapted base; `snippets` and `canvas` (tokens) are the most that its adapter was trained with.
 
     `languages` are those that it was trained on; none: not known. `fingerprint` is that of the base's weights as they
-    were stored.
+    were stored; without it nothing of them is kept for the next start.
     """
 
     architecture: ClassVar[str] = "causal"
@@ -61,8 +62,13 @@ class Causal:
         return self.network.base
 
     def quantize(self, precision: str, device: torch.device) -> None:
-        """Bring the base onto a device, with its matrices as "int8" or "fp8"; the adapter stays as precise as it is."""
+        """Bring the base onto a device, with its matrices as "int8" or "fp8"; the adapter stays as precise as it is.
+
+        In int8 on a CPU it is kept for `load_prepared`.
+        """
         quantize(self.network.base, precision, device)
+        if self.fingerprint and precision == "int8" and device.type == "cpu":
+            prepared.keep(self.fingerprint, self.network.base)
 
     def adapted(self, folder: Path) -> Causal:
         """Return the same base, not copied, with the adapter in a folder; raise CheckpointError."""
@@ -76,9 +82,29 @@ def load_causal(folder: Path, device: torch.device, dtype: torch.dtype) -> tuple
     return _adapted(base, known(folder) or "", shipped_adapter(folder), device, dtype), tokenizer
 
 
+def load_prepared(folder: Path) -> tuple[Causal, TextTokenizer] | None:
+    """Load a base that an earlier start has brought into int8, and its adapter; None where there is no such base.
+
+    Raises CheckpointError for whatever else is wrong.
+    """
+    base, fingerprint = _unfilled(folder, WeightFiles(folder)), known(folder) or ""
+    if not prepared.fill(base, fingerprint):
+        return None
+    adapted = _adapted(_ready(base), fingerprint, shipped_adapter(folder), torch.device("cpu"), torch.float32)
+    return adapted, read_vocabulary(folder).tokenizer
+
+
 def load_base(folder: Path, device: torch.device, dtype: torch.dtype) -> tuple[Transformer, TextTokenizer]:
     """Load a base alone; raise CheckpointError."""
-    config, weights = read_json(folder / "config.json"), WeightFiles(folder)
+    weights = WeightFiles(folder)
+    base = _unfilled(folder, weights)
+    weights.load(base, lambda name: QWEN.place(name, base.config), device=device, dtype=dtype)
+    return _ready(base), read_vocabulary(folder).tokenizer
+
+
+def _unfilled(folder: Path, weights: WeightFiles) -> Transformer:
+    """Return a base without values; raise CheckpointError for one that cannot be used."""
+    config = read_json(folder / "config.json")
     tensors, kind = weights.shapes.keys(), config.get("model_type")
     shape = qwen_shape(config, tensors, bias=kind == "qwen2", qk_norm=kind == "qwen3")
     if shape.positions < POSITIONS:
@@ -86,9 +112,11 @@ def load_base(folder: Path, device: torch.device, dtype: torch.dtype) -> tuple[T
             f"the base in {folder} knows {shape.positions} positions, and {POSITIONS} are needed"
         )
     with unfilled():
-        base = Transformer(shape.transformer)
-    weights.load(base, lambda name: QWEN.place(name, shape.transformer), device=device, dtype=dtype)
-    return base.eval().requires_grad_(False), read_vocabulary(folder).tokenizer
+        return Transformer(shape.transformer)
+
+
+def _ready(base: Transformer) -> Transformer:
+    return base.eval().requires_grad_(False)
 
 
 def adapter_record(folder: Path) -> Path:

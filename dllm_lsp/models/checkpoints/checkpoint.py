@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 import torch
 
-from dllm_lsp.models.checkpoints.architectures import LOADERS, Network, architecture_of
+from dllm_lsp.models.checkpoints.architectures import LOADERS, PREPARED, Network, architecture_of
 from dllm_lsp.models.checkpoints.tokenizer import TextTokenizer
 
 
@@ -28,3 +28,10 @@ def load_checkpoint(folder: Path, device: torch.device, dtype: torch.dtype | Non
     """
     dtype = dtype or (torch.float32 if device.type == "cpu" else torch.bfloat16)
     return Checkpoint(*LOADERS[architecture_of(folder)](folder, device, dtype))
+
+
+def load_prepared(folder: Path) -> Checkpoint | None:
+    """Load the model onto the CPU in int8, if an earlier start has kept it so; raise CheckpointError."""
+    load = PREPARED.get(architecture_of(folder))
+    found = None if load is None else load(folder)
+    return None if found is None else Checkpoint(*found)

@@ -6,6 +6,9 @@ The products are torch's own kernels. Which precision a machine gains from, `pre
 from __future__ import annotations
 
 import warnings
+from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
+from typing import NamedTuple
 
 import torch
 from torch import Tensor, nn
@@ -21,17 +24,27 @@ FP8_TOP = 448.0
 _ZERO = 128
 """Stands for zero among the unsigned bytes that activations become on a CPU."""
 
+# It announces its successor, for which there is no such kernel yet. Not caught where it is called, which threads do.
+warnings.filterwarnings("ignore", "torch.*quantiz", UserWarning)
+
 _TINY = 1e-8
 """The least scale, so that a row of zeros can be divided by its own."""
 
 
-def quantized(weight: Tensor, top: float = INT8_TOP) -> tuple[Tensor, Tensor]:
-    """Return a matrix [rows, columns] in int8 and the scales [rows] by which its rows are to be multiplied.
+class Rows(NamedTuple):
+    """A matrix [rows, columns] in int8, and the `scale` [rows] by which its rows are to be multiplied, in float32."""
+
+    rows: Tensor
+    scale: Tensor
+
+
+def quantized(weight: Tensor, top: float = INT8_TOP) -> Rows:
+    """Return a matrix [rows, columns] in int8.
 
     The largest number of each row becomes `top`.
     """
     scale = _row_scale(weight, top)
-    return (weight / scale).round_().to(torch.int8), scale[:, 0]
+    return Rows((weight / scale).round_().to(torch.int8), scale[:, 0])
 
 
 def quantize(
@@ -62,16 +75,53 @@ def _quantize_embedding(transformer: Transformer, kind: type[nn.Module], device:
         transformer.head = head  # type: ignore[assignment]
 
 
+def fill_packed(
+    transformer: Transformer, matrices: Mapping[str, Rows], vectors: Mapping[str, Tensor]
+) -> None:
+    """Fill a network that has no values yet, on a CPU, with what was quantized before, by names of its parameters.
+
+    The matrices are packed on as many threads as torch has. Nothing of what is given is kept.
+    """
+    embedding = matrices["embedding.weight"]
+    transformer.embedding = Int8Embedding(  # type: ignore[assignment]
+        Rows(embedding.rows.clone(), embedding.scale.clone())
+    )
+
+    def pack(name: str) -> PackedLinear:
+        bias = vectors.get(f"{name}.bias")
+        return PackedLinear(matrices[f"{name}.weight"], bias if bias is None else bias.clone())
+
+    names = [name.removesuffix(".weight") for name in matrices if name != "embedding.weight"]
+    with ThreadPoolExecutor(torch.get_num_threads()) as threads:
+        for name, packed in zip(names, threads.map(pack, names), strict=True):
+            owner, _, attribute = name.rpartition(".")
+            setattr(transformer.get_submodule(owner), attribute, packed)
+    transformer.load_state_dict(
+        {name: vector.clone() for name, vector in vectors.items()}, strict=False, assign=True
+    )
+
+
+def packed_rows(transformer: Transformer) -> dict[str, Rows]:
+    """Return the matrices of a network that was quantized on a CPU, by names of a network's parameters."""
+    found = {}
+    for name, module in transformer.named_modules():
+        if isinstance(module, Int8Embedding):
+            found[f"{name}.weight"] = Rows(module.rows, module.scale)
+        elif isinstance(module, PackedLinear):
+            found[f"{name}.weight"] = module.unpacked()
+    return found
+
+
 class Int8Embedding(nn.Module):
     """An embedding in int8."""
 
     rows: Tensor
     scale: Tensor
 
-    def __init__(self, weight: Tensor) -> None:
+    def __init__(self, weight: Tensor | Rows) -> None:
         super().__init__()
-        rows, scale = quantized(weight)
-        self._dtype = weight.dtype
+        rows, scale = weight if isinstance(weight, Rows) else quantized(weight)
+        self._dtype = torch.float32 if isinstance(weight, Rows) else weight.dtype
         self.register_buffer("rows", rows)
         self.register_buffer("scale", scale)
 
@@ -102,16 +152,19 @@ class PackedLinear(nn.Module):
 
     bias: Tensor | None
 
-    def __init__(self, weight: Tensor, bias: Tensor | None) -> None:
+    def __init__(self, weight: Tensor | Rows, bias: Tensor | None) -> None:
         super().__init__()
-        rows, scale = quantized(weight, _packed_top())
+        rows, scale = weight if isinstance(weight, Rows) else quantized(weight, packed_top())
         zeros = torch.zeros(len(scale), dtype=torch.int64)
-        with warnings.catch_warnings():  # it announces its successor, for which there is no such kernel yet
-            warnings.simplefilter("ignore", UserWarning)
-            # Several times as fast as `torch.quantize_per_channel`.
-            stored = torch._make_per_channel_quantized_tensor(rows, scale.double(), zeros, 0)
+        # Several times as fast as `torch.quantize_per_channel`.
+        stored = torch._make_per_channel_quantized_tensor(rows, scale.double(), zeros, 0)
         self._packed = torch.ops.quantized.linear_prepack(stored, None)
         self.register_buffer("bias", None if bias is None else bias.float())
+
+    def unpacked(self) -> Rows:
+        """Return the matrix as it was before it was packed."""
+        stored, _ = torch.ops.quantized.linear_unpack(self._packed)
+        return Rows(stored.int_repr(), stored.q_per_channel_scales().float())
 
     def forward(self, x: Tensor) -> Tensor:
         """Map x [..., in] in float32 to [..., out]."""
@@ -121,7 +174,7 @@ class PackedLinear(nn.Module):
         return out if self.bias is None else out.add_(self.bias)
 
 
-def _packed_top() -> float:
+def packed_top() -> float:
     """Return the largest weight: without VNNI two products of eight bits overflow the kernels' sums of sixteen."""
     return INT8_TOP if torch.cpu._is_vnni_supported() else NARROW_TOP
 

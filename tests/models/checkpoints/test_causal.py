@@ -7,12 +7,19 @@ from pathlib import Path
 import pytest
 import torch
 from tiny_checkpoints import write_adapter_of, write_base
+from torch import nn
 
-from dllm_lsp.models.checkpoints import causal
-from dllm_lsp.models.checkpoints.checkpoint import load_checkpoint
+from dllm_lsp.engine.loading import load_model
+from dllm_lsp.models.checkpoints import causal, prepared
+from dllm_lsp.models.checkpoints.checkpoint import load_checkpoint, load_prepared
 from dllm_lsp.models.checkpoints.errors import CheckpointError
 
 CPU = torch.device("cpu")
+
+
+@pytest.fixture(autouse=True)
+def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(prepared.platformdirs, "user_cache_path", lambda *args, **kwargs: tmp_path / "cache")
 
 
 @pytest.fixture
@@ -49,12 +56,25 @@ def test_a_base_is_read_with_its_adapter(base: Path, adapter: Path) -> None:
         assert not unchanged.any()
 
 
-def test_every_matrix_is_quantized(base: Path, adapter: Path) -> None:
+def test_every_matrix_is_quantized_and_the_next_start_finds_it_so(base: Path, adapter: Path) -> None:
     write_adapter_of(adapter)
+    assert load_prepared(base) is None
     model, _ = load_checkpoint(base, CPU)
     model.quantize("int8", CPU)
-    modules = model.transformer.modules()
-    assert not [each for each in modules if isinstance(each, torch.nn.Linear | torch.nn.Embedding)]
+    again = load_prepared(base)
+    assert again is not None
+    for each in (model, again.model):
+        modules = each.transformer.modules()
+        assert not [module for module in modules if isinstance(module, nn.Linear | nn.Embedding)]
+    assert isinstance(again.model, causal.Causal)
+    assert (again.model.snippets, again.model.canvas) == (1, 9)
+
+
+def test_what_is_kept_is_loaded_by_int8_and_auto_alone(base: Path, adapter: Path) -> None:
+    write_adapter_of(adapter)
+    assert load_model(base, CPU, "int8").precision == "int8"
+    assert load_model(base, CPU, "auto").precision == "int8", "whatever is measured this time"
+    assert load_model(base, CPU, "fp32").precision == "fp32"
 
 
 def test_a_base_without_an_adapter_is_told(base: Path, adapter: Path) -> None:
