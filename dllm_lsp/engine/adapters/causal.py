@@ -20,7 +20,7 @@ from torch import Tensor
 from dllm_lsp.engine.model import CanvasTokens, Leftward
 from dllm_lsp.engine.tokens import near_end, shared_prefix
 from dllm_lsp.infill.hole import Hole
-from dllm_lsp.models.adapted.geometry import END, HEAD, Kind, Stream, stream
+from dllm_lsp.models.adapted.geometry import END, HEAD, POSITIONS, Kind, Stream, stream
 from dllm_lsp.models.adapted.healing import healed_start
 from dllm_lsp.models.checkpoints.causal import Causal
 from dllm_lsp.models.checkpoints.tokenizer import TextTokenizer
@@ -134,7 +134,7 @@ class CausalInfilling:
         network = causal.network
         self._causal, self._network, self._tokenizer = causal, network, tokenizer
         self._device = network.mask.device
-        self._pool = pool or Pool(network.base)
+        self._pool = pool or Pool(network.base, POSITIONS, idle=1)  # all alike, so that one serves every request
         silent = tokenizer.silent(network.base.config.vocabulary)
         self.tokens = CanvasTokens(
             mask=MASK,

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import mmap
+from math import prod
+
 import torch
 from torch import Tensor
 
@@ -14,9 +17,8 @@ class KeyValues:
     def __init__(self, transformer: Transformer, capacity: int) -> None:
         shape, weight = transformer.config, transformer.norm.weight
         size = (2, shape.layers, 1, shape.key_value_heads, capacity, shape.head_width)
-        # Zeros, because what nobody wrote yet is weighed with 0 by some kernels, and 0 * NaN is NaN.
         with torch.inference_mode(False):  # a store may outlive the mode in which it was made
-            self._store = torch.zeros(size, dtype=weight.dtype, device=weight.device)
+            self._store = _zeros(size, weight)
         self.layers = list(zip(*self._store, strict=True))
         """Each layer's keys and values, [1, heads, capacity, head width]."""
         self.length = 0
@@ -59,3 +61,16 @@ class KeyValues:
         """Keep the first `length` tokens."""
         assert 0 <= length <= self.length
         self.length = length
+
+
+def _zeros(size: tuple[int, ...], like: Tensor) -> Tensor:
+    """Return zeros, because what nobody wrote yet is weighed with 0 by some kernels, and 0 * NaN is NaN.
+
+    On a CPU they are pages of the system's own: they take memory once they are written to, and go back when they are
+    freed, where the allocator would keep them between smaller things.
+    """
+    count = prod(size)
+    if not like.is_cpu or count == 0:
+        return torch.zeros(size, dtype=like.dtype, device=like.device)
+    pages = mmap.mmap(-1, count * like.element_size(), access=mmap.ACCESS_COPY)
+    return torch.frombuffer(pages, dtype=like.dtype).view(size)

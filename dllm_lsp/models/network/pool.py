@@ -44,10 +44,10 @@ class Room:
 
 
 class Pool:
-    """The rooms of a network. Each holds at least `least` tokens."""
+    """The rooms of a network. Each holds at least `least` tokens; `idle` of them are kept while nobody uses them."""
 
-    def __init__(self, transformer: Transformer, least: int = 0) -> None:
-        self._transformer, self._least = transformer, least
+    def __init__(self, transformer: Transformer, least: int = 0, idle: int = IDLE) -> None:
+        self._transformer, self._least, self._most_idle = transformer, least, idle
         self._idle: list[Room] = []
 
     @contextmanager
@@ -65,4 +65,4 @@ class Pool:
         try:
             yield room
         finally:
-            self._idle = [*self._idle, room][-IDLE:]
+            self._idle = [*self._idle, room][-self._most_idle :]

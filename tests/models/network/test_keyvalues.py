@@ -1,3 +1,4 @@
+import psutil
 import pytest
 import torch
 
@@ -82,3 +83,18 @@ def test_its_memory_is_known() -> None:
     kept = KeyValues(NETWORK, 5)
     assert kept.capacity == 5
     assert kept.bytes == 2 * LAYERS * HEADS * 5 * WIDTH * 4
+
+
+def test_it_takes_memory_as_it_is_filled_and_gives_all_of_it_back() -> None:
+    def taken() -> int:
+        return psutil.Process().memory_info().rss - before
+
+    before = psutil.Process().memory_info().rss
+    kept = KeyValues(NETWORK, 300_000)
+    assert taken() < kept.bytes / 4
+    some_keys = torch.ones(LAYERS, HEADS, 1, WIDTH).expand(-1, -1, kept.capacity, -1)
+    kept.append(some_keys, some_keys)
+    assert taken() > kept.bytes * 0.9
+    size = kept.bytes
+    del kept
+    assert taken() < size / 4

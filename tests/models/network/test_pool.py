@@ -77,3 +77,12 @@ def test_each_token_sees_what_it_is_said_to_see() -> None:
     shorter = Room(network, 4).run(ids[:3], columns[:3], columns[:3], torch.tensor([3]), first)
     torch.testing.assert_close(shown[0], shorter)
     assert not torch.allclose(shown[1], shorter)
+
+
+def test_no_more_rooms_are_kept_than_a_pool_is_told_to() -> None:
+    pool = Pool(transformer(), idle=1)
+    with pool.lend(8) as first, pool.lend(8) as second:
+        pass
+    with pool.lend(8) as third, pool.lend(8) as fourth:
+        assert third in (first, second)
+        assert fourth not in (first, second)
