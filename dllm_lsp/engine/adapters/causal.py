@@ -134,7 +134,9 @@ class CausalInfilling:
         network = causal.network
         self._causal, self._network, self._tokenizer = causal, network, tokenizer
         self._device = network.mask.device
-        self._pool = pool or Pool(network.base, POSITIONS, idle=1)  # all alike, so that one serves every request
+        self._pool = pool or Pool(
+            network.base, POSITIONS, idle=1
+        )  # all alike, so that one serves every request
         silent = tokenizer.silent(network.base.config.vocabulary)
         self.tokens = CanvasTokens(
             mask=MASK,
