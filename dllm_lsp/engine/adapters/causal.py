@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from itertools import zip_longest
 from pathlib import Path
 from typing import NamedTuple
 
@@ -26,7 +27,7 @@ from dllm_lsp.models.checkpoints.causal import Causal
 from dllm_lsp.models.checkpoints.tokenizer import TextTokenizer
 from dllm_lsp.models.network.keyvalues import KeyValues
 from dllm_lsp.models.network.passes import Span, cached_pass, causal
-from dllm_lsp.models.network.pool import Pool
+from dllm_lsp.models.network.pool import Pool, Room
 from dllm_lsp.models.network.transformer import Transformer
 
 MASK = 16
@@ -54,7 +55,13 @@ class Encoded:
     def __init__(self, network: Transformer, capacity: int) -> None:
         self._network = network
         self.ids: tuple[int, ...] = ()
+        self.first = 0
         self.cache = KeyValues(network, capacity)
+
+    @property
+    def stream(self) -> Stream:
+        """What has been read."""
+        return Stream(self.ids, self.first)
 
     def become(self, ids: tuple[int, ...], first: int) -> int:
         """Hold `ids`, which stand at positions from `first` on; return how many of them had to be read.
@@ -62,6 +69,7 @@ class Encoded:
         What both begin with stays; what follows is cut, and the rest is read.
         """
         shared = shared_prefix(self.ids, ids)
+        self.first = first
         self.ids = ids[:shared]  # until the rest is read, so that this is true if reading fails
         self.cache.truncate(shared)
         if fresh := ids[shared:]:
@@ -177,10 +185,9 @@ class CausalInfilling:
     @contextmanager
     def surroundings(self, context: CausalContext, canvas: int) -> Iterator[CausalSurroundings]:
         """Lay a context's streams side by side, with room for up to `canvas` rows behind them."""
-        streams = [each.cache for each in context.streams]
-        with self._pool.lend(sum(each.length for each in streams) + canvas) as room:
-            for each in streams:
-                room.store.append(each.keys, each.values)
+        streams = context.streams
+        with self._pool.lend(sum(len(each.ids) for each in streams) + canvas) as room:
+            _lay(room, streams)
             yield CausalSurroundings(
                 room.store, torch.tensor([context.last], device=self._device), context.position
             )
@@ -207,6 +214,20 @@ class CausalInfilling:
         x = mask.where((ids == MASK)[:, None], base.embedding(ids))
         hidden = cached_pass(base, x, base.rotation(torch.cat(positions)), spans, adapter.amend)
         return list(base.logits(hidden).split(counts))
+
+
+def _lay(room: Room, streams: Sequence[Encoded]) -> None:
+    """Lay streams side by side into a room, but for what lies there already since its last request."""
+    held, room.held = room.held, ()  # in case that this fails
+    is_same = True
+    for each, old in zip_longest(streams, held[: len(streams)]):
+        is_same = is_same and old is not None and old.first == each.first
+        shared = shared_prefix(old.ids, each.ids) if is_same else 0
+        is_same = is_same and shared == len(old.ids)
+        room.store.length += shared
+        room.store.append(each.cache.keys[:, :, shared:], each.cache.values[:, :, shared:])
+        is_same = is_same and shared == len(each.ids)
+    room.held = [each.stream for each in streams]
 
 
 def _among(canvas: Tensor) -> Tensor:

@@ -6,8 +6,9 @@ memory that was used before costs less than fresh memory. Knows no canvases.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from typing import Any
 
 from torch import Tensor
 
@@ -29,6 +30,8 @@ class Room:
     def __init__(self, transformer: Transformer, capacity: int) -> None:
         self._transformer = transformer
         self.store = KeyValues(transformer, capacity)
+        self.held: Sequence[Any] = ()
+        """What its last user says lies in its first columns still; for users who lay the same again."""
         self.captured = Captured(self.run)
 
     def run(self, ids: Tensor, positions: Tensor, columns: Tensor, seen: Tensor, wanted: Tensor) -> Tensor:

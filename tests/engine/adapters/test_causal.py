@@ -18,12 +18,18 @@ from dllm_lsp.engine.model import without_forbidden
 from dllm_lsp.infill.hole import Hole
 from dllm_lsp.infill.limits import Limits
 from dllm_lsp.models.adapted.geometry import END, HEAD, SINK, Kind
+from dllm_lsp.models.network.keyvalues import KeyValues
 
 pytestmark = pytest.mark.timeout(60)  # the first one imports transformers
 
 CPU = torch.device("cpu")
 MODEL = infilling()
 CANVAS = [MASK, MASK, 40, MASK]
+
+
+def unused() -> CausalInfilling:
+    """Return the same model, in whose rooms nothing lies yet."""
+    return CausalInfilling(MODEL._causal, tokenizer())
 
 
 def context_of(model: CausalInfilling, hole: Hole) -> CausalContext:
@@ -164,8 +170,47 @@ def test_after_any_edits_the_cached_context_is_as_good_as_a_fresh_one(holes: lis
     cached = MODEL.context("python")
     for hole in holes:
         MODEL.encode(cached, MODEL.read(hole), lambda: True)
-        fresh = logits(MODEL, context_of(MODEL, hole), CANVAS)
+        fresh = logits(unused(), context_of(MODEL, hole), CANVAS)
         torch.testing.assert_close(logits(MODEL, cached, CANVAS), fresh, rtol=1e-4, atol=1e-4)
+
+
+@pytest.mark.parametrize(
+    "hole",
+    [
+        Hole("x = f(1", ")\ny = 2\n", "python", ("a", "b")),
+        Hole("x = f(", ") + 1\ny = 2\n", "python", ("a", "b")),
+        Hole("x = ", ")\ny = 3\n", "python", ("b", "a")),
+        Hole("x = f(", ")\n", "python", ("b",)),
+        Hole("", "", "python"),
+    ],
+)
+@torch.no_grad()
+def test_what_lies_in_a_room_is_taken_for_nothing_else(hole: Hole) -> None:
+    model = unused()
+    logits(model, context_of(model, Hole("x = f(", ")\ny = 2\n", "python", ("a", "b"))), CANVAS)
+    context = context_of(model, hole)
+    expected = logits(unused(), context, CANVAS)
+    torch.testing.assert_close(logits(model, context, CANVAS), expected, rtol=1e-4, atol=1e-4)
+
+
+@torch.no_grad()
+def test_a_request_lays_only_what_is_new_in_its_room(monkeypatch: pytest.MonkeyPatch) -> None:
+    laid, append = list[int](), KeyValues.append
+    monkeypatch.setattr(
+        KeyValues,
+        "append",
+        lambda self, keys, values: laid.append(keys.shape[2]) or append(self, keys, values),
+    )
+    model = unused()
+    context = model.context("python")
+    for typed in ("x = ", "x = re", "x = read(", "x = read("):
+        model.encode(context, model.read(Hole(SOURCE + typed, ")\n" + SOURCE, "python")), lambda: True)
+        laid.clear()
+        logits(model, context, CANVAS)
+    assert sum(laid) == 0
+    model.encode(context, model.read(Hole(SOURCE + typed + "1, ", ")\n" + SOURCE, "python")), lambda: True)
+    logits(model, context, CANVAS)
+    assert 0 < sum(laid) < 10
 
 
 @settings(max_examples=20)
