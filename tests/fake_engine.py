@@ -39,10 +39,13 @@ class FakeEngine:
         self.languages: tuple[str, ...] = ()
         self.after = 1000
         self.forgotten: list[str] = []
+        self.read: list[str] = []
 
     def begin(self, document: str, hole: Hole, limits: Limits, *, adapter: str | None) -> FakeRequest:
         if document == "forgotten":
             return FakeRequest(document, "\n".join(self.forgotten), limits.passes)
+        if document == "read":
+            return FakeRequest(document, "\n".join(self.read), limits.passes)
         if "error" in document:
             raise ValueError("this hole cannot be filled")
         if "defect" in document:
@@ -57,6 +60,17 @@ class FakeEngine:
 
     def forget(self, document: str) -> None:
         self.forgotten.append(document)
+
+    def read_ahead(self, document: str, hole: Hole) -> int:
+        """Read `before` a character at a time, and take note of the document for each."""
+        time.sleep(STEP_SECONDS)
+        if "defect" in document:
+            raise KeyError("surprise")
+        done = self.read.count(document)
+        if done == len(hole.before):
+            return 0
+        self.read.append(document)
+        return 1
 
     def step(self, requests: Sequence[FakeRequest]) -> None:
         slow = any("slow" in request.document for request in requests)

@@ -10,7 +10,7 @@ from collections.abc import Callable
 from msgspec import structs
 
 from dllm_lsp.assist.engine import Engine, OnDraft
-from dllm_lsp.context.window import hole_at, vicinity
+from dllm_lsp.context.window import below_the_first, hole_at, vicinity
 from dllm_lsp.infill.extent import Extent
 from dllm_lsp.infill.hole import Hole
 from dllm_lsp.infill.limits import Limits
@@ -20,6 +20,7 @@ from dllm_lsp.suggest.finish import finish
 from dllm_lsp.suggest.lines import extent_at
 from dllm_lsp.suggest.suggestion import Suggestion
 from dllm_lsp.text.snapshot import Snapshot
+from dllm_lsp.wire.messages import Status
 
 METHOD = "complete"
 
@@ -50,17 +51,35 @@ class Autocomplete:
         status = self._engine.status
         if status.state != "ready":
             return None
-        hole = hole_at(snapshot, status.before, status.after)
-        if status.snippets and self._related is not None:
-            hole = structs.replace(hole, snippets=self._related(snapshot, hole, status.snippets))
         limits = limits_of(self._settings, extent_at(near, self._settings.lines), status.milliseconds)
-        hole = hole.with_whole_word.in_spaces
+        hole = self._hole(snapshot, status)
         infilled = await self._engine.infill(snapshot.uri, METHOD, hole, limits, on_draft)
         if infilled is None:
             return None
         suggestion = finish(near, infilled, self._settings)
-        self._cache.put(snapshot.uri, near, suggestion)
+        if infilled.steps:  # else there was no time to write anything
+            self._cache.put(snapshot.uri, near, suggestion)
         return suggestion
+
+    def read_ahead(self, snapshot: Snapshot) -> None:
+        """Have the engine read in idle time what it needs to suggest at the cursor."""
+        status = self._engine.status
+        if status.state == "ready":
+            self._engine.read_ahead(snapshot.uri, self._hole(snapshot, status))
+
+    def read_opened(self, snapshot: Snapshot) -> None:
+        """Have the engine read in idle time what it needs wherever the cursor will be among the document's first lines.
+
+        Where the cursor of the snapshot stands does not matter.
+        """
+        self.read_ahead(below_the_first(snapshot, self._engine.status.before))
+
+    def _hole(self, snapshot: Snapshot, status: Status) -> Hole:
+        """Return what the model is to see of the code around the cursor, and related snippets."""
+        hole = hole_at(snapshot, status.before, status.after)
+        if status.snippets and self._related is not None:
+            hole = structs.replace(hole, snippets=self._related(snapshot, hole, status.snippets))
+        return hole.with_whole_word.in_spaces
 
 
 def limits_of(settings: SuggestSettings, extent: Extent, usual: float) -> Limits:

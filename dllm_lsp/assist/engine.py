@@ -40,6 +40,10 @@ class Engine(Protocol):
         """
         ...
 
+    def read_ahead(self, document: str, hole: Hole) -> None:
+        """The hole may be asked for soon: the code around it may be read in idle time. Nothing comes of it."""
+        ...
+
     def forget(self, document: str) -> None:
         """Nothing more will be asked of a document for now: what is kept of it may go."""
         ...

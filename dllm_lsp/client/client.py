@@ -80,6 +80,12 @@ class EngineClient:
         except ValueError:
             return None  # text that is too long to send, or no text at all
 
+    def read_ahead(self, document: str, hole: Hole) -> None:
+        """Have the code around a hole read in idle time, if the engine is ready."""
+        if self._link is not None and self.status.state == "ready":
+            with suppress(ValueError):  # as in `infill`
+                self._link.read_ahead(document, hole)
+
     def forget(self, document: str) -> None:
         """Tell the engine that nothing more will be asked of a document for now."""
         if self._link is not None:

@@ -23,6 +23,7 @@ from dllm_lsp.wire.messages import (
     Infill,
     Ping,
     Pong,
+    ReadAhead,
     Status,
     ToClient,
 )
@@ -111,6 +112,10 @@ class Link:
             raise
         finally:
             self._pending.pop(request, None)
+
+    def read_ahead(self, document: str, hole: Hole) -> None:
+        """Ask for the code around a hole to be read; ValueError as for `infill`."""
+        self._channel.send(ReadAhead(document, hole))
 
     def forget(self, document: str) -> None:
         """Tell the engine that what it keeps of a document may go."""

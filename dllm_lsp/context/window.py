@@ -10,6 +10,8 @@ renumbers none of them.
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
+from itertools import accumulate, takewhile
 
 from dllm_lsp.infill.hole import Hole
 from dllm_lsp.text.snapshot import Snapshot
@@ -39,6 +41,16 @@ def hole_at(snapshot: Snapshot, before: int, after: int) -> Hole:
 def vicinity(snapshot: Snapshot) -> Hole:
     """Return the code next to the cursor, which a suggestion must fit, and by which it is known again."""
     return hole_at(snapshot, _NEAR, _NEAR)
+
+
+def below_the_first(snapshot: Snapshot, characters: int) -> Snapshot:
+    """Return the snapshot with the cursor below as many of the document's first lines as the budget holds.
+
+    The code before every cursor above that one begins as the code before this one.
+    """
+    ends = accumulate(map(len, snapshot.lines))
+    line = sum(1 for _ in takewhile(lambda end: end <= characters, ends))
+    return replace(snapshot, line=min(line, len(snapshot.lines) - 1), column=0)
 
 
 def _upward(snapshot: Snapshot) -> Iterator[str]:

@@ -29,6 +29,11 @@ class Budget:
         return self.spent >= self._passes or self.milliseconds + mean >= self._milliseconds
 
     @property
+    def is_late(self) -> bool:
+        """Whether the time is over."""
+        return self.milliseconds >= self._milliseconds
+
+    @property
     def milliseconds(self) -> float:
         """The time since it was made."""
         return 1000 * (self._clock() - self._began)

@@ -17,7 +17,7 @@ from dllm_lsp.engine.cache import MEGABYTE, ContextCache
 from dllm_lsp.engine.calibration import read_calibration
 from dllm_lsp.engine.effort import EFFORTS, Effort
 from dllm_lsp.engine.loading import load_model
-from dllm_lsp.engine.model import Model
+from dllm_lsp.engine.model import Context, Model
 from dllm_lsp.engine.request import Asked, Request, Served
 from dllm_lsp.engine.tuned import TunedModels
 from dllm_lsp.hub import Report, fetched
@@ -111,7 +111,7 @@ class Engine:
         effort: Effort | None = None,
         adapter: str | None = None,
     ) -> Request:
-        """Return a request to fill the hole, its context encoded; whoever begins one closes it.
+        """Return a request to fill the hole; whoever begins one closes it.
 
         The document's name says where to look in the cache; the answer does not depend on it. Without `effort`, which
         is for measurements, that of the limits counts. `adapter` is the fingerprint of one that was fine-tuned; where
@@ -127,6 +127,15 @@ class Engine:
         request.notice = notice
         return request
 
+    @torch.inference_mode()
+    def read_ahead(self, document: str, hole: Hole) -> int:
+        """Read a piece of what the cache lacks of the code around a hole, for a request that may come.
+
+        Returns how many tokens were read, 0 when nothing is lacking any more.
+        """
+        model, context = self._models.own, self._cache.of(document, hole.language)
+        return model.encode(context, model.read(hole), lambda: True)
+
     def forget(self, document: str) -> None:
         """Give up what is cached of a document; requests that run keep what they hold."""
         self._cache.forget(document)
@@ -135,12 +144,14 @@ class Engine:
     def step(self, requests: Sequence[Request]) -> None:
         """Make one pass over what all these requests want next, and let each take its logits. Never raises.
 
-        No request among them may have ended. If a pass over several fails, each of them is tried by itself. Requests
-        with different adapters have a pass for each adapter.
+        No request among them may have ended. Of those that have to read first, one reads a piece. If a pass over
+        several fails, each of them is tried by itself. Requests with different adapters have a pass for each adapter.
         """
+        _read([request for request in requests if request.is_reading])
         together: defaultdict[Model[Any, Any, Any], list[Request]] = defaultdict(list)
         for request in requests:
-            together[request.model].append(request)
+            if request.wanted is not None and not request.is_reading:
+                together[request.model].append(request)
         for model, group in together.items():
             self._pass(model, group)
 
@@ -177,6 +188,24 @@ class Engine:
             raise request.error
         assert request.infilled is not None, "a request ends with one or the other"
         return request.infilled
+
+
+def _read(requests: Sequence[Request]) -> None:
+    """Let requests that have to read go on, until one of them has read a piece.
+
+    Of different documents the one has its turn that has read least, so that whoever only types on need not wait for
+    somebody at a new place. Of the same document it is the oldest, since one reading undoes the other.
+    """
+    waiting = list(requests)
+    while waiting:
+        oldest: dict[Context, Request] = {}
+        for request in waiting:
+            oldest.setdefault(request.context, request)
+        turn = min(oldest.values(), key=lambda request: request.encoded)
+        turn.take(())
+        if turn.is_reading:
+            return
+        waiting.remove(turn)
 
 
 def _device(name: str) -> torch.device:

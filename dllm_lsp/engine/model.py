@@ -110,9 +110,11 @@ class Model(Protocol[_Context, _Tokens, _Around]):
         ...
 
     def encode(self, context: _Context, tokens: _Tokens, has_time: Callable[[], bool]) -> int:
-        """Encode what a context lacks of a hole, and drop what it has besides; return how many tokens were encoded.
+        """Encode a piece of what a context lacks of a hole, and drop what it has besides.
 
-        As soon as `has_time` is false, no further snippet is encoded; those that are not are left out.
+        Returns how many tokens were encoded, 0 when nothing is lacking any more. A piece takes about as long as a few
+        passes; what is nearest to the hole comes first. As soon as `has_time` is false, no further snippet is
+        encoded; those that are not are left out.
         """
         ...
 

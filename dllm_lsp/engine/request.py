@@ -60,22 +60,27 @@ class Wanted(NamedTuple):
     around: Sequence[Any]
 
 
+READING = Wanted((), ())
+"""What a request wants that has to read the code around its hole first: no pass, but its turn."""
+
+
 class Request:
     """A request between its steps.
 
     `wanted` is the pass that it wants next. When it has ended, `wanted` is None, and either `infilled` or `error` is
-    set. `draft` is the canvas after its last step. `notice` is what a user should read of the model that serves it.
+    set. `draft` is the canvas after its last step, `encoded` how many tokens of the code around it were read for it.
+    `notice` is what a user should read of the model that serves it.
     """
 
     def __init__(self, served: Served, context: Context, asked: Asked, budget: Budget) -> None:
-        self._served, self._context, self._asked, self._budget = served, context, asked, budget
+        self._served, self.context, self._asked, self._budget = served, context, asked, budget
         limits = asked.limits
         self._longest = min(limits.tokens, served.model.canvas)
         stem = asked.tokens.stem
         self._stem = Stem(stem, served.tokenizer) if stem else None
         self._batches = iter(BATCHES)
         self._work = _nothing()
-        self._steps = 0
+        self._steps = self.encoded = 0
         self.wanted: Wanted | None = None
         self.draft: Draft | None = None
         self.infilled: Infilled | None = None
@@ -90,6 +95,11 @@ class Request:
     def model(self) -> Model[Any, Any, Any]:
         """What serves it."""
         return self._served.model
+
+    @property
+    def is_reading(self) -> bool:
+        """Whether it wants its turn to read, which `take` of nothing gives to it, instead of a pass."""
+        return self.wanted is READING
 
     def take(self, logits: Sequence[Tensor]) -> None:
         """Take the result of the wanted pass, logits [n, vocabulary] for each of its canvases, and go on."""
@@ -127,7 +137,10 @@ class Request:
 
     def _filled(self, effort: Effort) -> Generator[Wanted, Sequence[Tensor], None]:
         """Fill the hole: yield each pass that is wanted, receive its logits, and set `infilled` in the end."""
-        encoded = self._encode()
+        yield READING  # who begins a request reads nothing yet
+        if not (yield from self._read()):
+            self.infilled = Infilled(encoded=self.encoded, milliseconds=self._budget.milliseconds)
+            return
         leftward = self._served.model.leftward
         end = yield from (self._denoised(effort) if leftward is None else self._continued(leftward))
         assert self.draft is not None, "a step at least"
@@ -135,8 +148,8 @@ class Request:
             pieces=self.draft.pieces,
             end=end,
             steps=self._steps,
-            passes=self._budget.spent + (encoded > 0),
-            encoded=encoded,
+            passes=self._budget.spent + (self.encoded > 0),
+            encoded=self.encoded,
             milliseconds=self._budget.milliseconds,
             calibration=self._served.calibration,
         )
@@ -159,10 +172,10 @@ class Request:
                 if len(around) == 1 and self._is_enough:
                     break
         if len(lengths) > 1:
-            self._encode()
+            yield from self._read()
             self._budget.spend()
             assert model.fit is not None, "a model that cannot delete"
-            fits = torch.stack([model.fit(self._context, written) for written in canvas.written])
+            fits = torch.stack([model.fit(self.context, written) for written in canvas.written])
             canvas = canvas.row(int(merit(canvas, fits).argmax()))
             self._show_row(canvas)
         return float(canvas.end[0])
@@ -170,7 +183,7 @@ class Request:
     def _continued(self, leftward: Leftward) -> Generator[Wanted, Sequence[Tensor], float]:
         """Write from left to right, until all is written or the budget is spent; return how probable the end is."""
         text = Continuation.of(self._tokens, self._longest, Lookup(leftward.texts(self._asked.tokens)))
-        with self._served.model.surroundings(self._context, self._longest) as around:
+        with self._served.model.surroundings(self.context, self._longest) as around:
             self._budget.begin()
             while not text.settled:
                 [logits] = yield Wanted([torch.tensor(text.canvas, device=self._served.device)], [around])
@@ -194,25 +207,30 @@ class Request:
             )
             with ExitStack() as stack:
                 logits = yield Wanted(canvas.written, self._lay(stack, canvas.lengths))
-            self._encode()
+            yield from self._read()
             self._budget.spend()
             found.append(promise(canvas.proposed(logits, self._longest)))
         best = torch.cat(found).topk(min(effort.candidates, len(lengths))).indices
         return [lengths[number] for number in best.tolist()]
 
-    def _encode(self) -> int:
-        """Encode what the context lacks of this hole; return how many tokens.
+    def _read(self) -> Generator[Wanted, Sequence[Tensor], bool]:
+        """Encode what the context lacks of this hole, a piece in each turn; return whether there was time for it.
 
         To be called again after each pass, before the context is used: other requests may have changed it.
         """
         share = SNIPPETS_SHARE * self._asked.limits.milliseconds
-        budget, tokens = self._budget, self._asked.tokens
-        return self._served.model.encode(self._context, tokens, lambda: budget.milliseconds < share)
+        budget, tokens, encode = self._budget, self._asked.tokens, self._served.model.encode
+        while count := encode(self.context, tokens, lambda: budget.milliseconds < share):
+            self.encoded += count
+            if budget.is_late:
+                return False
+            yield READING
+        return True
 
     def _lay(self, stack: ExitStack, lengths: Sequence[int]) -> list[Any]:
         """Return the surroundings of canvases of these lengths at most. They are given back when the stack closes."""
         model = self._served.model
-        return [stack.enter_context(model.surroundings(self._context, length)) for length in lengths]
+        return [stack.enter_context(model.surroundings(self.context, length)) for length in lengths]
 
     def _show_row(self, row: Canvas) -> None:
         self._show(row.ids[0].tolist(), row.probability[0].tolist())

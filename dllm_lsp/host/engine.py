@@ -53,10 +53,14 @@ class Engine(Protocol):
     languages: tuple[str, ...]
 
     def begin(self, document: str, hole: Hole, limits: Limits, *, adapter: str | None) -> Request:
-        """Return a request to fill a hole, its context encoded; raise what is wrong with it.
+        """Return a request to fill a hole; raise what is wrong with it.
 
         `adapter` is the fingerprint of one that was fine-tuned, None the model's own.
         """
+        ...
+
+    def read_ahead(self, document: str, hole: Hole) -> int:
+        """Read a piece of the code around a hole; return how many tokens, 0 when all is read."""
         ...
 
     def forget(self, document: str) -> None:

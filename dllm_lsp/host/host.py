@@ -13,21 +13,25 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from itertools import count
 
+from dllm_lsp.host.ahead import Ahead
 from dllm_lsp.host.documents import Documents
 from dllm_lsp.host.engine import Engine, Report
 from dllm_lsp.host.job import Job, explained
 from dllm_lsp.host.memory import trim
 from dllm_lsp.host.scheduler import Scheduler
+from dllm_lsp.infill.hole import Hole
 from dllm_lsp.wire.channel import Channel
 from dllm_lsp.wire.messages import (
     Cancel,
     Drafted,
     Dropped,
     Failure,
+    Filled,
     Forget,
     Infill,
     Ping,
     Pong,
+    ReadAhead,
     Status,
     ToClient,
     ToEngine,
@@ -51,6 +55,7 @@ class Host:
         self._thread = ThreadPoolExecutor(1, "engine")  # loading too: the number of threads is set per thread
         self._scheduler = Scheduler()
         self._documents = Documents()
+        self._ahead = Ahead()
         self._status = Status(state="loading")
         self._channels: dict[int, Channel[ToEngine]] = {}
         self._numbers = count(1)
@@ -94,7 +99,12 @@ class Host:
         match message:
             case Infill():
                 self._documents.use(client, message.document)
+                self._ahead.drop(message.document)
                 self._submit(Job(client, message))
+            case ReadAhead():
+                self._documents.use(client, message.document)
+                self._ahead.put(message.document, message.hole)
+                self._has_work.set()
             case Cancel():
                 job = self._scheduler.cancel(client, message.id)
                 if job is not None:
@@ -118,6 +128,8 @@ class Host:
     def _forget(self, documents: Collection[str]) -> None:
         """Have the engine forget documents before its next step."""
         self._forgotten.update(documents)
+        for document in documents:
+            self._ahead.drop(document)
         self._has_work.set()
 
     async def _work(self) -> None:
@@ -134,6 +146,8 @@ class Host:
                     continue
                 job.close()
                 self._scheduler.finish(job)
+                if isinstance(answer, Filled):  # what there was no time for is read when there is
+                    self._ahead.put(job.message.document, job.message.hole)
                 self._send(job.client, answer)
             self._answer_pings()
 
@@ -169,7 +183,7 @@ class Host:
             self._announce(Status(state="loading", detail=detail))
 
     async def _until_busy(self, engine: Engine | None) -> None:
-        """Forget what is to be forgotten, and let waiting jobs run; if there are none, wait until one comes."""
+        """Forget what is to be forgotten, and let waiting jobs run; while there are none, read ahead, or wait."""
         while True:
             if self._forgotten:
                 forgotten, self._forgotten, self._has_freed = self._forgotten, set(), True
@@ -179,8 +193,16 @@ class Host:
                 pass
             if self._scheduler.running:
                 return
-            if not self._forgotten:
+            if not (self._forgotten or await self._read_ahead(engine)):
                 await self._idle()
+
+    async def _read_ahead(self, engine: Engine | None) -> bool:
+        """Read a piece of what is to be read ahead; return False, at once, where nothing is."""
+        if engine is None or (wanted := self._ahead.next) is None:
+            return False
+        if not await self._loop.run_in_executor(self._thread, _read_piece, engine, *wanted):
+            self._ahead.finish(*wanted)
+        return True
 
     async def _idle(self) -> None:
         """Wait for work. If none comes soon, give memory that was freed back to the system."""
@@ -224,6 +246,15 @@ def _forget(engine: Engine, documents: Collection[str]) -> None:
     """Runs on the engine's thread, as all that the engine does."""
     for document in documents:
         engine.forget(document)
+
+
+def _read_piece(engine: Engine, document: str, hole: Hole) -> bool:
+    """Read a piece ahead; return whether there may be more. Runs on the engine's thread."""
+    try:
+        return engine.read_ahead(document, hole) > 0
+    except Exception:  # a request for this hole will say so; nobody waits for this
+        logger.exception("reading ahead failed")
+        return False
 
 
 def _advance(engine: Engine, jobs: Sequence[Job]) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from lsprotocol import types
 
@@ -11,7 +11,7 @@ from dllm_lsp.server.backend import Backend
 from dllm_lsp.server.converter import InlineCompletionParams
 from dllm_lsp.server.documents import Documents, position
 from dllm_lsp.server.latest import Latest
-from dllm_lsp.text.document import Document, split_lines
+from dllm_lsp.text.document import Document, Position, split_lines
 from dllm_lsp.text.snapshot import Snapshot
 
 if TYPE_CHECKING:
@@ -34,6 +34,7 @@ class InlineCompletion:
     def __init__(self, backend: Backend) -> None:
         self._backend = backend
         self._latest: Latest[Answer] = Latest()
+        self._shown: dict[str, Shown] = {}
         self.waits = True
         """Whether requests wait for the first engine."""
 
@@ -55,7 +56,38 @@ class InlineCompletion:
         whole = documents.in_context(wanted)
         work = self._complete(whole, range, start, is_invoked=params.is_invoked)
         answer = await self._latest.run(snapshot.uri, work)
-        return answer if document.version == snapshot.version else None
+        if document.version != snapshot.version:
+            return None
+        for item in answer.items if answer is not None else ():
+            self._shown[snapshot.uri] = Shown(wanted.line, wanted.column - len(start), str(item.insert_text))
+        return answer
+
+    async def open(self, documents: Documents, uri: str) -> None:
+        """Have a document read that was opened, as soon as an engine is ready. Where its cursor stands is not known."""
+        document = documents.find(types.OptionalVersionedTextDocumentIdentifier(uri))
+        if document is not None:
+            snapshot = documents.in_context(document.snapshot(Position(0, 0)))
+            await self._latest.run(uri, self._read_ahead(snapshot, is_opened=True))
+
+    async def change(self, documents: Documents, uri: str) -> None:
+        """Have the place read behind what was suggested in a document, if a change has accepted it."""
+        document = documents.find(types.OptionalVersionedTextDocumentIdentifier(uri))
+        if document is None or uri not in self._shown:
+            return
+        if (end := self._shown[uri].end_in(document)) is not None:
+            del self._shown[uri]
+            snapshot = documents.in_context(document.snapshot(document.position(*end)))
+            await self._latest.run(uri, self._read_ahead(snapshot))
+
+    async def _read_ahead(self, snapshot: Snapshot, *, is_opened: bool = False) -> None:
+        if (
+            not await self._backend.wait_ready(WAIT_SECONDS)
+            or await self._backend.refusal(snapshot) is not None
+        ):
+            return
+        autocomplete = self._backend.autocomplete(snapshot.language)
+        if autocomplete is not None:
+            (autocomplete.read_opened if is_opened else autocomplete.read_ahead)(snapshot)
 
     async def _complete(
         self, snapshot: Snapshot, range: types.Range, start: str, *, is_invoked: bool
@@ -71,6 +103,24 @@ class InlineCompletion:
     def forget(self, uri: str) -> None:
         """Stop working on a document."""
         self._latest.cancel(uri)
+        self._shown.pop(uri, None)
+
+
+class Shown(NamedTuple):
+    """What was suggested last in a document, and the line and code-point column where it begins."""
+
+    line: int
+    column: int
+    text: str
+
+    def end_in(self, document: Document) -> tuple[int, int] | None:
+        """Return the line and column behind the text, None where the document does not hold it."""
+        lines = split_lines(self.text)
+        there = "".join(document.lines[self.line : self.line + len(lines)])
+        if not there.startswith(self.text, self.column):
+            return None
+        first = self.column if len(lines) == 1 else 0
+        return self.line + len(lines) - 1, first + len(lines[-1])
 
 
 async def suggest(

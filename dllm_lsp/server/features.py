@@ -31,6 +31,8 @@ def new_session(settings: Settings) -> Session:
     session.feature(types.INITIALIZE)(initialize)
     session.feature(types.INITIALIZED)(initialized)
     session.feature(types.WORKSPACE_DID_CHANGE_CONFIGURATION)(did_change_configuration)
+    session.feature(types.TEXT_DOCUMENT_DID_OPEN)(did_open)
+    session.feature(types.TEXT_DOCUMENT_DID_CHANGE)(did_change)
     session.feature(types.TEXT_DOCUMENT_DID_SAVE)(did_save)
     session.feature(types.TEXT_DOCUMENT_DID_CLOSE)(did_close)
     session.feature(types.NOTEBOOK_DOCUMENT_DID_CLOSE)(did_close_notebook)
@@ -73,6 +75,16 @@ async def did_change_configuration(ls: Session, params: types.DidChangeConfigura
         ls.note(f"A change of settings names none of {SECTION}: {', '.join(params.settings)}")
     await ls.follow_settings()
     await ls.pull_settings()
+
+
+async def did_open(ls: Session, params: types.DidOpenTextDocumentParams) -> None:
+    """Have a document read that pygls has opened."""
+    await ls.completion.open(ls.protocol.workspace, params.text_document.uri)
+
+
+async def did_change(ls: Session, params: types.DidChangeTextDocumentParams) -> None:
+    """Have the place read behind a suggestion that was accepted; pygls has applied the change."""
+    await ls.completion.change(ls.protocol.workspace, params.text_document.uri)
 
 
 async def did_save(ls: Session, params: types.DidSaveTextDocumentParams) -> None:

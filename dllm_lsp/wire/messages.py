@@ -15,7 +15,7 @@ from dllm_lsp.infill.hole import Hole
 from dllm_lsp.infill.limits import Limits
 from dllm_lsp.infill.pieces import Draft, Infilled
 
-VERSION = 10
+VERSION = 11
 HEADER_BYTES = 4
 MAX_FRAME_BYTES = 16 * 1024 * 1024
 
@@ -37,9 +37,19 @@ class Infill(Struct, frozen=True, kw_only=True, tag="infill"):
 
 
 class Cancel(Struct, frozen=True, tag="cancel"):
-    """Stop the request `id` at its next denoising step; unknown ids are ignored."""
+    """Stop the request `id` at its next step; unknown ids are ignored."""
 
     id: int
+
+
+class ReadAhead(Struct, frozen=True, tag="ahead"):
+    """Read the code around a hole that may be asked for soon; there is no answer.
+
+    It is read in pieces, while no request is open. A newer hole of the document, in this or in a request, ends it.
+    """
+
+    document: str
+    hole: Hole
 
 
 class Forget(Struct, frozen=True, tag="forget"):
@@ -105,7 +115,7 @@ class Failure(Struct, frozen=True, tag="failure"):
     message: str
 
 
-ToEngine = Infill | Cancel | Forget | Ping
+ToEngine = Infill | Cancel | ReadAhead | Forget | Ping
 ToClient = Status | Drafted | Filled | Dropped | Failure | Pong
 
 _encoder = msgpack.Encoder()

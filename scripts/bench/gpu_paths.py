@@ -113,7 +113,8 @@ def _adapted(device: torch.device) -> Iterator[Row]:
         below, rest, before = (stream(kind, ids[:40]) for kind in (Kind.BELOW, Kind.REST, Kind.BEFORE))
         tokens = CausalTokens([stream(Kind.SNIPPET, ids, 0)], below, rest, before, "")
         context = model.context("python")
-        model.encode(context, tokens, lambda: True)
+        while model.encode(context, tokens, lambda: True):
+            pass
         canvas = torch.full((12,), model.tokens.mask, device=where)
         canvas[0] = 70
         with model.surroundings(context, 12) as around:

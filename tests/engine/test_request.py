@@ -101,6 +101,9 @@ def ended(model: LengthKnower, effort: Effort, limits: Limits, relieve: Callable
     asked = Asked("", WholeWords(), limits, effort)
     request = Request(served, model.context("python"), asked, Budget(99, math.inf))
     while request.wanted is not None:
+        if request.is_reading:
+            request.take(())
+            continue
         try:
             logits = model.denoise(*request.wanted)
         except MemoryError as error:

@@ -40,6 +40,7 @@ class FakeEngine:
         self.status = Status(state="starting")
         self.holes: list[Hole] = []
         self.forgotten: list[str] = []
+        self.ahead: list[Hole] = []
         self.gate = asyncio.Event()
         self.gate.set()
         self.cancelled = 0
@@ -67,6 +68,9 @@ class FakeEngine:
             return None
         pieces = (Piece(self.text, 1.0),)
         return Infilled(pieces=pieces, end=1.0, steps=1, passes=1, encoded=0, milliseconds=1.0)
+
+    def read_ahead(self, document: str, hole: Hole) -> None:
+        self.ahead.append(hole)
 
     def forget(self, document: str) -> None:
         self.forgotten.append(document)

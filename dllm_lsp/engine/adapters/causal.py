@@ -34,6 +34,10 @@ MASK = 16
 """Stands for the mask on canvases: a special token of the base that no text becomes and nothing writes."""
 
 
+PIECE = 32
+"""Tokens that are read at a time on a processor: about as long as two passes take. A GPU reads all at once."""
+
+
 class CausalTokens(NamedTuple):
     """The streams around a hole, the code before it last, and the text that the canvas begins with."""
 
@@ -53,7 +57,6 @@ class Encoded:
     """A stream as far as the base has read it: it grows at its end and is cut there."""
 
     def __init__(self, network: Transformer, capacity: int) -> None:
-        self._network = network
         self.ids: tuple[int, ...] = ()
         self.first = 0
         self.cache = KeyValues(network, capacity)
@@ -63,24 +66,47 @@ class Encoded:
         """What has been read."""
         return Stream(self.ids, self.first)
 
-    def become(self, ids: tuple[int, ...], first: int) -> int:
-        """Hold `ids`, which stand at positions from `first` on; return how many of them had to be read.
-
-        What both begin with stays; what follows is cut, and the rest is read.
-        """
+    def lacking(self, stream: Stream) -> tuple[int, ...]:
+        """Cut what is not as the stream begins; return what of it is to be read."""
+        ids, self.first = stream
         shared = shared_prefix(self.ids, ids)
-        self.first = first
-        self.ids = ids[:shared]  # until the rest is read, so that this is true if reading fails
+        self.ids = ids[:shared]
         self.cache.truncate(shared)
-        if fresh := ids[shared:]:
-            device = self.cache.keys.device
-            positions = torch.arange(first + shared, first + len(ids), device=device)
-            x = self._network.embedding(torch.tensor(fresh, device=device))
-            span = Span.behind(self.cache, shared, len(fresh), causal(len(fresh), device))
-            cached_pass(self._network, x, self._network.rotation(positions), [span])
-            self.cache.length = len(ids)
-        self.ids = ids
-        return len(fresh)
+        return ids[shared:]
+
+    def grow(self, ids: tuple[int, ...]) -> None:
+        """Take note that `ids` have been read."""
+        self.ids += ids
+        self.cache.length = len(self.ids)
+
+
+def read(network: Transformer, streams: Sequence[tuple[Encoded, Stream]], most: int) -> int:
+    """Have what is encoded grow towards its streams, by `most` tokens in all; return how many were read.
+
+    One pass reads them, of the first streams first. All streams are cut at once to what still stands.
+    """
+    parts: list[tuple[Encoded, tuple[int, ...]]] = []
+    positions: list[int] = []
+    left = most
+    for encoded, stream in streams:
+        if fresh := encoded.lacking(stream)[:left]:
+            start = stream.first + len(encoded.ids)
+            positions += range(start, start + len(fresh))
+            parts.append((encoded, fresh))
+            left -= len(fresh)
+    if not parts:
+        return 0
+    device = network.norm.weight.device
+    spans = [
+        Span.behind(encoded.cache, encoded.cache.length, len(fresh), causal(len(fresh), device))
+        for encoded, fresh in parts
+    ]
+    tokens = torch.tensor([token for _, fresh in parts for token in fresh], device=device)
+    rotate = network.rotation(torch.tensor(positions, device=device))
+    cached_pass(network, network.embedding(tokens), rotate, spans)
+    for encoded, fresh in parts:
+        encoded.grow(fresh)
+    return most - left
 
 
 class CausalContext:
@@ -105,20 +131,18 @@ class CausalContext:
         """The memory that they take."""
         return sum(each.cache.bytes for each in self.streams)
 
-    def become(self, tokens: CausalTokens, has_time: Callable[[], bool]) -> int:
-        """Read the streams of a hole; return how many tokens were read. Snippets wait where there is no time."""
+    def become(self, tokens: CausalTokens, has_time: Callable[[], bool], most: int) -> int:
+        """Read `most` tokens of the streams of a hole; return how many. Snippets wait where there is no time."""
         *known, self.last = tokens.before.ids
         self.position = tokens.before.first + len(known)
-        read = self._before.become(tuple(known), tokens.before.first)
-        read += self._rest.become(tokens.rest.ids, tokens.rest.first)
-        read += self._below.become(tokens.below.ids, tokens.below.first)
-        self._snippets = {each: self._snippets[each] for each in tokens.snippets if each in self._snippets}
+        before = tokens.before._replace(ids=tuple(known))
+        near = [(self._before, before), (self._rest, tokens.rest), (self._below, tokens.below)]
+        begun, self._snippets = self._snippets, {}
         for each in tokens.snippets:
-            if each not in self._snippets and has_time():
-                encoded = Encoded(self._network, len(each.ids))
-                read += encoded.become(each.ids, each.first)
-                self._snippets[each] = encoded
-        return read
+            if each in begun or has_time():
+                self._snippets[each] = begun.get(each) or Encoded(self._network, len(each.ids))
+        snippets = [(encoded, each) for each, encoded in self._snippets.items()]
+        return read(self._network, [*near, *(snippets if has_time() else ())], most)
 
 
 @dataclass(slots=True)
@@ -142,9 +166,9 @@ class CausalInfilling:
         network = causal.network
         self._causal, self._network, self._tokenizer = causal, network, tokenizer
         self._device = network.mask.device
-        self._pool = pool or Pool(
-            network.base, POSITIONS, idle=1
-        )  # all alike, so that one serves every request
+        # All alike, so that one serves every request.
+        self._pool = pool or Pool(network.base, POSITIONS, idle=1)
+        self._piece = PIECE if self._device.type == "cpu" else POSITIONS
         silent = tokenizer.silent(network.base.config.vocabulary)
         self.tokens = CanvasTokens(
             mask=MASK,
@@ -179,8 +203,8 @@ class CausalInfilling:
         return CausalContext(self._network.base)
 
     def encode(self, context: CausalContext, tokens: CausalTokens, has_time: Callable[[], bool]) -> int:
-        """Read what is new around a hole; see `model.Model`."""
-        return context.become(tokens, has_time)
+        """Read a piece of what is new around a hole; see `model.Model`."""
+        return context.become(tokens, has_time, self._piece)
 
     @contextmanager
     def surroundings(self, context: CausalContext, canvas: int) -> Iterator[CausalSurroundings]:

@@ -68,10 +68,9 @@ class BidirectionalContext:
         """The memory that the tokens take."""
         return 8 * sum(map(len, self.sides))
 
-    def become(self, before: list[int], after: list[int]) -> int:
-        """Hold the code on both sides of a hole, in reading order; return how many tokens the first pass encodes."""
+    def become(self, before: list[int], after: list[int]) -> None:
+        """Hold the code on both sides of a hole, in reading order."""
         self.sides = Sides([*self._begin, *before], [*after, *self._end])
-        return sum(map(len, self.sides))
 
 
 class BidirectionalSurroundings:
@@ -205,8 +204,9 @@ class BidirectionalInfilling:
         return Window(self.before, self.after, self.snippets).read(hole, self._tokenizer)
 
     def encode(self, context: BidirectionalContext, tokens: Tokens, has_time: Callable[[], bool]) -> int:
-        """Take the tokens; return how many the first pass encodes. These models read no snippets."""
-        return context.become(tokens.before, tokens.after)
+        """Take the tokens; return 0, since a canvas's first pass encodes them. These models read no snippets."""
+        context.become(tokens.before, tokens.after)
+        return 0
 
     def surroundings(
         self, context: BidirectionalContext, canvas: int

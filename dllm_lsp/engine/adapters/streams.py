@@ -5,6 +5,7 @@ A stream's tokens see only those before them, so whatever prefix of it still sta
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
 
@@ -22,6 +23,12 @@ SMALL = 10_000_000
 """A network of fewer parameters is small. Measured at 2.6 million; nothing between that and half a billion was."""
 
 
+PIECE = 128
+"""Tokens that are encoded at a time: about as long as three passes take."""
+
+ALL = sys.maxsize
+
+
 class Side:
     """One side of a hole: the ids that were encoded, far end first, and what the network made of them."""
 
@@ -30,15 +37,18 @@ class Side:
         self.ids: list[int] = []
         self.stream = network.stream(capacity)
 
-    def become(self, ids: list[int]) -> int:
-        """Hold `ids`; return how many of them had to be encoded. What both begin with stays as it is."""
+    def become(self, ids: list[int], most: int) -> int:
+        """Hold as much of `ids` as `most` more tokens make; return how many of them had to be encoded.
+
+        What both begin with stays as it is.
+        """
         shared = shared_prefix(self.ids, ids)
-        fresh = ids[shared:]
+        fresh = ids[shared : shared + most]
         self.ids = ids[:shared]  # until the rest is encoded, so that this is true if that fails
         self.stream.cache.truncate(shared)
         if fresh:
             self._network.encode(torch.tensor(fresh, device=self._network.device), self._role, self.stream)
-        self.ids = ids
+        self.ids = ids[: shared + len(fresh)]
         return len(fresh)
 
 
@@ -63,23 +73,27 @@ class StreamsContext:
         """What is encoded."""
         return Streams(self._before.stream, self._after.stream, tuple(self._snippets.values()))
 
-    def become(self, before: list[int], after: list[int]) -> int:
-        """Hold the code on both sides of a hole, in reading order; return how many tokens were encoded for it."""
-        begin = [self._begin]
-        return self._before.become(begin + before) + self._after.become(begin + after[::-1])
+    def become(self, before: list[int], after: list[int], most: int = ALL) -> int:
+        """Hold the code on both sides of a hole, in reading order; return how many tokens were encoded for it.
 
-    def relate(self, snippets: Sequence[list[int]], has_time: Callable[[], bool]) -> int:
+        Once these are `most`, what is lacking of the code after the hole, or of both sides, waits for the next call.
+        """
+        begin = [self._begin]
+        encoded = self._before.become(begin + before, most)
+        return encoded + self._after.become(begin + after[::-1], most - encoded)
+
+    def relate(self, snippets: Sequence[list[int]], has_time: Callable[[], bool], most: int = ALL) -> int:
         """Hold related snippets, the best first; return how many tokens were encoded.
 
         Snippets that are encoded already cost nothing. Left out are those that are too many for the model, and those
-        that are still to be encoded when `has_time` turns false.
+        that are still to be encoded when `has_time` turns false. Each is encoded whole, until these are `most` tokens.
         """
         limits, known = self._network.config, self._snippets
         wanted = [(self._begin, *ids[: limits.snippet_tokens - 1]) for ids in snippets[: limits.snippets]]
         self._snippets = {ids: known[ids] for ids in wanted if ids in known}
         encoded = 0
         for ids in wanted:
-            if ids in self._snippets or not has_time():
+            if ids in self._snippets or encoded >= most or not has_time():
                 continue
             stream = self._network.stream(len(ids))
             self._network.encode(torch.tensor(ids, device=self._network.device), BEFORE, stream)
@@ -118,8 +132,9 @@ class StreamsInfilling:
         return Window(self.before, self.after, self.snippets).read(hole, self._tokenizer)
 
     def encode(self, context: StreamsContext, tokens: Tokens, has_time: Callable[[], bool]) -> int:
-        """Encode what is new around a hole; see `model.Model`."""
-        return context.become(tokens.before, tokens.after) + context.relate(tokens.snippets, has_time)
+        """Encode a piece of what is new around a hole; see `model.Model`."""
+        encoded = context.become(tokens.before, tokens.after, PIECE)
+        return encoded + context.relate(tokens.snippets, has_time, PIECE - encoded)
 
     def surroundings(self, context: StreamsContext, canvas: int) -> AbstractContextManager[Surroundings]:
         """Lay a context's streams side by side, with room for up to `canvas` tokens behind them."""

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from opened import Opened
 from tiny_adapted import SHAPES, SOURCE, base, infilling, tokenizer
 
-from dllm_lsp.engine.adapters.causal import MASK, CausalContext, CausalInfilling
+from dllm_lsp.engine.adapters.causal import MASK, PIECE, CausalContext, CausalInfilling, read
 from dllm_lsp.engine.continuation import Continuation
 from dllm_lsp.engine.engine import Engine
 from dllm_lsp.engine.healing import Stem
@@ -17,7 +17,7 @@ from dllm_lsp.engine.lookup import Lookup
 from dllm_lsp.engine.model import without_forbidden
 from dllm_lsp.infill.hole import Hole
 from dllm_lsp.infill.limits import Limits
-from dllm_lsp.models.adapted.geometry import END, HEAD, SINK, Kind
+from dllm_lsp.models.adapted.geometry import END, HEAD, SINK, Kind, Stream
 from dllm_lsp.models.network.keyvalues import KeyValues
 
 pytestmark = pytest.mark.timeout(60)  # the first one imports transformers
@@ -32,9 +32,17 @@ def unused() -> CausalInfilling:
     return CausalInfilling(MODEL._causal, tokenizer())
 
 
+def read_on(
+    model: CausalInfilling, context: CausalContext, hole: Hole, *, has_time: bool = True
+) -> list[int]:
+    """Read all that is lacking; return how many tokens in each piece."""
+    tokens = model.read(hole)
+    return list(iter(lambda: model.encode(context, tokens, lambda: has_time), 0))
+
+
 def context_of(model: CausalInfilling, hole: Hole) -> CausalContext:
     context = model.context(hole.language)
-    model.encode(context, model.read(hole), lambda: True)
+    read_on(model, context, hole)
     return context
 
 
@@ -52,7 +60,7 @@ def test_without_an_adapter_the_first_token_is_that_of_the_base(name: str) -> No
     model, (_, reference) = infilling(name, size=0.0, snippets=0), base(name)
     context = model.context("python")
     text = tokenizer().encode(SOURCE)
-    context._before.become((SINK, Kind.BEFORE.mark, *text[:-1]), 700)
+    read(model._network.base, [(context._before, Stream((SINK, Kind.BEFORE.mark, *text[:-1]), 700))], 9999)
     context.last, context.position = text[-1], 700 + HEAD + len(text) - 1
     expected = reference(torch.tensor([[SINK, Kind.BEFORE.mark, *text]])).logits[0, -1]
     torch.testing.assert_close(logits(model, context, [MASK])[0], expected, rtol=1e-4, atol=1e-4)
@@ -65,7 +73,7 @@ def test_known_tokens_are_read_as_the_base_reads(name: str) -> None:
     model, (_, reference) = infilling(name, size=0.0, snippets=0), base(name)
     context = model.context("python")
     text, written = tokenizer().encode(SOURCE), [40, 41, 42]
-    context._before.become((SINK, Kind.BEFORE.mark, *text[:-1]), 0)
+    read(model._network.base, [(context._before, Stream((SINK, Kind.BEFORE.mark, *text[:-1]), 0))], 9999)
     context.last, context.position = text[-1], HEAD + len(text) - 1
     whole = reference(torch.tensor([[SINK, Kind.BEFORE.mark, *text, *written]])).logits[0]
     found = logits(model, context, [*written, MASK])
@@ -169,7 +177,7 @@ def edits(draw: st.DrawFn) -> list[Hole]:
 def test_after_any_edits_the_cached_context_is_as_good_as_a_fresh_one(holes: list[Hole]) -> None:
     cached = MODEL.context("python")
     for hole in holes:
-        MODEL.encode(cached, MODEL.read(hole), lambda: True)
+        read_on(MODEL, cached, hole)
         fresh = logits(unused(), context_of(MODEL, hole), CANVAS)
         torch.testing.assert_close(logits(MODEL, cached, CANVAS), fresh, rtol=1e-4, atol=1e-4)
 
@@ -228,20 +236,46 @@ def test_canvases_of_one_pass_are_as_if_each_were_alone(holes: list[Hole], data:
 def test_typing_reads_what_is_typed_and_nothing_else() -> None:
     context, read = MODEL.context("python"), []
     for typed in ("", "x", "x =", "x = re", "x = read", "x = read("):
-        tokens = MODEL.read(Hole(SOURCE + typed, ")\n" + SOURCE, "python"))
-        read.append(MODEL.encode(context, tokens, lambda: True))
+        hole = Hole(SOURCE + typed, ")\n" + SOURCE, "python")
+        read.append(sum(read_on(MODEL, context, hole)))
     assert read[0] > 100
     assert sum(read[1:]) <= len(tokenizer().encode("x = read("))
+
+
+def test_a_hole_is_read_in_pieces_of_which_the_code_before_it_is_the_first() -> None:
+    hole = Hole(SOURCE, ")\n" + SOURCE, "python", (SOURCE,))
+    context, tokens = MODEL.context("python"), MODEL.read(hole)
+    lengths = []
+    while MODEL.encode(context, tokens, lambda: True):
+        snippet, below, rest, before = (len(each.ids) for each in context.streams)
+        lengths.append((before, rest, below, snippet))
+    assert [sum(each) for each in lengths[:-1]] == [PIECE * n for n in range(1, len(lengths))]
+    assert lengths == sorted(lengths)
+    wanted = [
+        len(tokens.before.ids) - 1,
+        *(len(each.ids) for each in (tokens.rest, tokens.below, *tokens.snippets)),
+    ]
+    assert lengths[-1] == tuple(wanted)
+    assert all(all(each[:n]) for each in lengths for n in range(4) if each[n]), "nearest first"
+
+
+def test_what_was_read_when_reading_ended_is_not_read_again() -> None:
+    here, there = (Hole(SOURCE + end, ")\n" + SOURCE, "python") for end in ("x = ", "y = "))
+    context = MODEL.context("python")
+    pieces = [MODEL.encode(context, MODEL.read(here), lambda: True) for _ in range(3)]
+    assert pieces == [PIECE] * 3
+    whole = sum(read_on(MODEL, MODEL.context("python"), there))
+    assert sum(read_on(MODEL, context, there)) == whole - 3 * PIECE
 
 
 def test_without_time_only_snippets_are_held_that_are_read_already() -> None:
     hole = Hole("x = 1\n", "\n", "python", ("def f(): ...",))
     context = MODEL.context("python")
-    MODEL.encode(context, MODEL.read(hole), lambda: False)
+    read_on(MODEL, context, hole, has_time=False)
     assert len(context.streams) == 3
-    MODEL.encode(context, MODEL.read(hole), lambda: True)
+    read_on(MODEL, context, hole)
     assert len(context.streams) == 4
-    assert MODEL.encode(context, MODEL.read(hole), lambda: False) == 0
+    assert read_on(MODEL, context, hole, has_time=False) == []
     assert len(context.streams) == 4
 
 
