@@ -24,6 +24,8 @@ class Engine:
         self.text = text
         self.probability = probability
         self.asked: list[tuple[Hole, Limits]] = []
+        self.ahead: list[Hole] = []
+        self.steps = 1
 
     async def infill(
         self,
@@ -39,7 +41,10 @@ class Engine:
         pieces = (Piece(self.text, self.probability),)
         if on_draft:
             on_draft(Draft(1, pieces))
-        return Infilled(pieces=pieces, end=1.0, steps=1, passes=2, encoded=3, milliseconds=4.0)
+        return Infilled(pieces=pieces, end=1.0, steps=self.steps, passes=2, encoded=3, milliseconds=4.0)
+
+    def read_ahead(self, document: str, hole: Hole) -> None:
+        self.ahead.append(hole)
 
 
 def snapshot(before: str = "value = ", after: str = "\n", uri: str = "file:///work/app.py") -> Snapshot:
@@ -164,3 +169,37 @@ async def test_an_engine_that_is_not_ready_is_not_asked(state: str) -> None:
     engine.status = Status(state=state)
     assert await Autocomplete(engine, SuggestSettings()).suggest(snapshot()) is None
     assert engine.asked == []
+
+
+async def test_where_there_was_no_time_to_write_the_engine_is_asked_again() -> None:
+    engine = Engine("")
+    engine.steps = 0
+    autocomplete = Autocomplete(engine, SuggestSettings())
+    assert await autocomplete.suggest(snapshot()) is None
+    engine.steps, engine.text = 1, "compute(1)"
+    assert await autocomplete.suggest(snapshot()) is not None
+    assert len(engine.asked) == 2
+
+
+async def test_what_is_read_ahead_is_what_a_request_would_be_for() -> None:
+    engine = Engine()
+    autocomplete = Autocomplete(engine, SuggestSettings(), lambda *_: ("related",))
+    engine.status = replace(READY, snippets=1)
+    place = snapshot("if x is N", "one:\n\tf()\n")
+    autocomplete.read_ahead(place)
+    await autocomplete.suggest(place)
+    assert engine.ahead == [engine.asked[0][0]]
+    assert engine.ahead[0].snippets == ("related",)
+
+
+async def test_of_an_opened_document_the_first_lines_are_read() -> None:
+    engine = Engine()
+    Autocomplete(engine, SuggestSettings()).read_opened(snapshot("", "one()\ntwo()\nthree()\n"))
+    assert [hole.before for hole in engine.ahead] == ["one()\ntwo()\n"]
+
+
+async def test_an_engine_that_is_not_ready_reads_nothing() -> None:
+    engine = Engine()
+    engine.status = Status(state="loading")
+    Autocomplete(engine, SuggestSettings()).read_ahead(snapshot())
+    assert engine.ahead == []

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from dataclasses import replace
 from itertools import pairwise
 from typing import SupportsIndex, overload
 
@@ -8,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from marked import CURSOR, snapshot_of
 
-from dllm_lsp.context.window import hole_at
+from dllm_lsp.context.window import below_the_first, hole_at
 from dllm_lsp.text.document import split_lines
 from dllm_lsp.text.snapshot import Snapshot
 
@@ -126,3 +127,13 @@ def test_only_lines_within_the_budget_are_looked_at() -> None:
     lines = CountingLines(split_lines("some code\n" * 20_000))
     hole_at(Snapshot("file:///work/app.py", 1, "python", lines, 10_000, 3), 1000, 500)
     assert lines.seen <= 1500 / len("some code\n") + 4
+
+
+@pytest.mark.parametrize(
+    ("characters", "line"), [(0, 0), (5, 0), (6, 1), (11, 1), (12, 2), (16, 2), (999, 2)]
+)
+def test_below_the_first_lines_that_fit_is_as_far_down_as_a_document_reaches(
+    characters: int, line: int
+) -> None:
+    document = snapshot_of(CURSOR + "one()\ntwo()\nlast")
+    assert below_the_first(document, characters) == replace(document, line=line, column=0)

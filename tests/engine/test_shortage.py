@@ -84,8 +84,8 @@ class Timed(StreamsInfilling):
         context = super().context(language)
         relate = context.relate
 
-        def timed(snippets: Sequence[list[int]], has_time: Callable[[], bool]) -> int:
-            return relate(snippets, lambda: has_time() and self.spend(10))
+        def timed(snippets: Sequence[list[int]], has_time: Callable[[], bool], most: int) -> int:
+            return relate(snippets, lambda: has_time() and self.spend(10), most)
 
         context.relate = timed  # type: ignore[method-assign]
         return context
