@@ -114,7 +114,7 @@ class Model(Protocol[_Context, _Tokens, _Around]):
 
         Returns how many tokens were encoded, 0 when nothing is lacking any more. A piece takes about as long as a few
         passes; what is nearest to the hole comes first. As soon as `has_time` is false, no further snippet is
-        encoded; those that are not are left out.
+        encoded, nor what else may be left out.
         """
         ...
 

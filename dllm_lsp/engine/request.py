@@ -24,8 +24,11 @@ from dllm_lsp.infill.limits import Limits
 from dllm_lsp.infill.pieces import Draft, Infilled, Piece
 from dllm_lsp.models.checkpoints.tokenizer import TextTokenizer
 
-SNIPPETS_SHARE = 0.25
-"""Share of a request's time after which no further snippet is encoded. A person who types asks again soon."""
+FAR_SHARE = 0.25
+"""Share of a request's time after which no further snippet is encoded, nor what else may be left out.
+
+A person who types asks again soon.
+"""
 
 BATCHES = (16, 4, 1)
 """How many canvases of a request are worked on at a time; the next where the device's memory does not hold as many."""
@@ -218,7 +221,7 @@ class Request:
 
         To be called again after each pass, before the context is used: other requests may have changed it.
         """
-        share = SNIPPETS_SHARE * self._asked.limits.milliseconds
+        share = FAR_SHARE * self._asked.limits.milliseconds
         budget, tokens, encode = self._budget, self._asked.tokens, self._served.model.encode
         while count := encode(self.context, tokens, lambda: budget.milliseconds < share):
             self.encoded += count

@@ -20,7 +20,7 @@ from fake_editor import PATIENCE, until
 from msgspec.structs import replace
 from tiny_adapted import SOURCE, infilling, tokenizer
 
-from dllm_lsp.engine.adapters.causal import PIECE, CausalContext, CausalTokens
+from dllm_lsp.engine.adapters.causal import NEAR, PIECE, CausalContext, CausalTokens
 from dllm_lsp.engine.budget import Budget
 from dllm_lsp.engine.engine import Engine
 from dllm_lsp.host.process import serve
@@ -200,14 +200,17 @@ async def test_a_request_whose_time_is_over_while_it_reads_ends_and_the_rest_is_
     assert (answer.encoded, answer.steps > 0) == (0, True)
 
 
-async def test_snippets_that_there_was_no_time_for_are_read_behind_the_answer(
+async def test_what_is_far_and_there_was_no_time_for_is_read_behind_the_answer(
     reader: Reader, channel: Channel[ToClient], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("dllm_lsp.engine.request.SNIPPETS_SHARE", 0.0)
+    """Snippets, and of the code below the hole all but its beginning."""
+    monkeypatch.setattr("dllm_lsp.engine.request.FAR_SHARE", 0.0)
     related = replace(HERE, snippets=(SOURCE,))
+    below = len(infilling().read(HERE).below.ids)
+    assert below > NEAR
     reader.allow()
     ask(channel, 1, related)
-    assert (await filled(channel, 1)).encoded == tokens_of(HERE)
+    assert (await filled(channel, 1)).encoded == tokens_of(HERE) - below + NEAR
     await until(lambda: sum(reader.read) == tokens_of(related))
     ask(channel, 2, related)
     assert (await filled(channel, 2)).encoded == 0

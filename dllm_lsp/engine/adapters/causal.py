@@ -38,6 +38,10 @@ PIECE = 32
 """Tokens that are read at a time on a processor: about as long as two passes take. A GPU reads all at once."""
 
 
+NEAR = 32
+"""Tokens below the hole that are read in any case, even where there is little time."""
+
+
 class CausalTokens(NamedTuple):
     """The streams around a hole, the code before it last, and the text that the canvas begins with."""
 
@@ -132,17 +136,25 @@ class CausalContext:
         return sum(each.cache.bytes for each in self.streams)
 
     def become(self, tokens: CausalTokens, has_time: Callable[[], bool], most: int) -> int:
-        """Read `most` tokens of the streams of a hole; return how many. Snippets wait where there is no time."""
+        """Read `most` tokens of the streams of a hole; return how many.
+
+        Where there is no time, snippets wait, and of the code below the hole what is further away than NEAR.
+        """
+        is_hurried = not has_time()
         *known, self.last = tokens.before.ids
         self.position = tokens.before.first + len(known)
         before = tokens.before._replace(ids=tuple(known))
-        near = [(self._before, before), (self._rest, tokens.rest), (self._below, tokens.below)]
+        below = tokens.below
+        if is_hurried:
+            read_already = shared_prefix(self._below.ids, below.ids)
+            below = below._replace(ids=below.ids[: max(NEAR, read_already)])
+        near = [(self._before, before), (self._rest, tokens.rest), (self._below, below)]
         begun, self._snippets = self._snippets, {}
         for each in tokens.snippets:
-            if each in begun or has_time():
+            if each in begun or not is_hurried:
                 self._snippets[each] = begun.get(each) or Encoded(self._network, len(each.ids))
         snippets = [(encoded, each) for each, encoded in self._snippets.items()]
-        return read(self._network, [*near, *(snippets if has_time() else ())], most)
+        return read(self._network, [*near, *(() if is_hurried else snippets)], most)
 
 
 @dataclass(slots=True)
