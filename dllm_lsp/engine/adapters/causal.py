@@ -92,9 +92,9 @@ def read(network: Transformer, streams: Sequence[tuple[Encoded, Stream]], most: 
     parts: list[tuple[Encoded, tuple[int, ...]]] = []
     positions: list[int] = []
     left = most
-    for encoded, stream in streams:
-        if fresh := encoded.lacking(stream)[:left]:
-            start = stream.first + len(encoded.ids)
+    for encoded, wanted in streams:
+        if fresh := encoded.lacking(wanted)[:left]:
+            start = wanted.first + len(encoded.ids)
             positions += range(start, start + len(fresh))
             parts.append((encoded, fresh))
             left -= len(fresh)
