@@ -212,11 +212,11 @@ def test_a_request_lays_only_what_is_new_in_its_room(monkeypatch: pytest.MonkeyP
     model = unused()
     context = model.context("python")
     for typed in ("x = ", "x = re", "x = read(", "x = read("):
-        model.encode(context, model.read(Hole(SOURCE + typed, ")\n" + SOURCE, "python")), lambda: True)
+        read_on(model, context, Hole(SOURCE + typed, ")\n" + SOURCE, "python"))
         laid.clear()
         logits(model, context, CANVAS)
     assert sum(laid) == 0
-    model.encode(context, model.read(Hole(SOURCE + typed + "1, ", ")\n" + SOURCE, "python")), lambda: True)
+    read_on(model, context, Hole(SOURCE + typed + "1, ", ")\n" + SOURCE, "python"))
     logits(model, context, CANVAS)
     assert 0 < sum(laid) < 10
 
