@@ -74,6 +74,8 @@ def add_train(commands: Any, common: argparse.ArgumentParser) -> None:
 
 def train(options: argparse.Namespace, settings: Settings) -> int:
     """Run the command and return its exit status; raise CommandError or OSError on bad input."""
+    if options.corpus and options.run is None:
+        raise CommandError("--corpus needs --run FOLDER: where the run shall live")
     if options.corpus and not options.corpus.is_dir():
         raise CommandError(f"there is no folder {options.corpus}")
     # Read when torch is imported; see the engine's process.
@@ -98,8 +100,6 @@ def _run(options: argparse.Namespace, settings: Settings) -> int:
         from dllm_lsp.cli.tune import forget, tune  # noqa: PLC0415
 
         return forget(options.repo) if options.forget else tune(options.repo, options.minutes, settings)
-    if options.run is None:
-        raise CommandError("--corpus needs --run FOLDER: where the run shall live")
     if options.base:
         from dllm_lsp.training.adaptation.command import adapt  # noqa: PLC0415
         from dllm_lsp.training.adaptation.config import AdaptationConfig  # noqa: PLC0415

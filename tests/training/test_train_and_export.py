@@ -72,11 +72,11 @@ def test_a_run_is_taken_up_with_its_own_configuration(tmp_path: Path, corpus: Pa
 @pytest.mark.parametrize(
     ("name", "content", "message"),
     [
-        ("corpus/train.jsonl", None, "No such file.*train.jsonl"),
+        ("corpus/train.jsonl", None, "there is no corpus file .*train.jsonl"),
         ("corpus/train.jsonl", "{}", "train.jsonl is not a corpus file"),
         ("corpus/train.jsonl", "", "train.snippets.npz belongs to another corpus"),
         ("corpus/heldout.jsonl", "", "heldout.snippets.npz belongs to another corpus"),
-        ("corpus/train.snippets.npz", None, "No such file.*train.snippets.npz"),
+        ("corpus/train.snippets.npz", None, "train.snippets.npz: No such file"),
         ("corpus/train.snippets.npz", "x", "train.snippets.npz is no table of snippets"),
         ("run/config.json", "{}", "config.json"),
         ("run/config.json", "x", "config.json"),
@@ -106,14 +106,18 @@ def test_bad_input_is_told(
     ("arguments", "message"),
     [
         (["--corpus=x"], "--corpus needs --run"),
-        (["--corpus=x", "--run={run}", "--preset=huge"], 'no preset "huge", but tiny, small, base'),
-        (["--corpus=x", "--run={run}", "--from=nowhere"], "no folder nowhere"),
+        (["--corpus=x", "--run={folder}/run"], "there is no folder x"),
+        (
+            ["--corpus={folder}", "--run={folder}/run", "--preset=huge"],
+            'no preset "huge", but tiny, small, base',
+        ),
+        (["--corpus={folder}", "--run={folder}/run", "--from=nowhere"], "no folder nowhere"),
     ],
 )
 def test_wrong_usage_is_told(
     tmp_path: Path, arguments: list[str], message: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    assert main(["train", *(argument.format(run=tmp_path / "run") for argument in arguments)]) == 1
+    assert main(["train", *(argument.format(folder=tmp_path) for argument in arguments)]) == 1
     assert message in capsys.readouterr().err
 
 
