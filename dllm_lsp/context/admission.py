@@ -15,13 +15,8 @@ _GLANCE_LINES = 64
 _QUERY_OR_FRAGMENT = re.compile(r"[?#].*", re.DOTALL)
 
 
-def refusal(snapshot: Snapshot) -> str | None:
-    """Return why this document must not be completed, in words for the user, or None if it may be."""
-    return refusal_of_content(snapshot) or refusal_of_name(path_in(snapshot.uri))
-
-
 def refusal_of_name(path: str, patterns: tuple[str, ...] = ()) -> str | None:
-    """Return why a document of this name must not be completed, or None if it may be.
+    """Return why a document of this name must not be completed, in words for the user, or None if it may be.
 
     What a user's `patterns` say of it counts before what it looks like.
     """

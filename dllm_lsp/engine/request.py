@@ -240,9 +240,9 @@ class Request:
 
     def _show(self, ids: Sequence[int], probabilities: Sequence[float]) -> None:
         """Take a canvas as the draft, without the stem, which stands in the document already."""
-        pieces, left = list[Piece](), len(self._asked.tokens.stem)
+        pieces, left, mask = list[Piece](), len(self._asked.tokens.stem), self._served.model.tokens.mask
         for i, text, probability in zip(ids, self._served.tokenizer.pieces(ids), probabilities, strict=True):
-            if i == self._tokens.mask:
+            if i == mask:
                 pieces.append(Piece(None, probability))
                 continue
             pieces.append(Piece(text[left:], probability))

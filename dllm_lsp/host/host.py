@@ -41,9 +41,6 @@ TRIM_SECONDS = 1.0  # of idleness, after which freed memory is given back
 
 logger = logging.getLogger(__name__)
 
-IDLE = 5.0
-"""Seconds without work after which free memory goes back to the system."""
-
 
 class Host:
     """One engine and those who talk to it; `run` ends `linger` seconds after the last of them has left."""

@@ -25,16 +25,6 @@ def base(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path / "base"
 
 
-@pytest.fixture
-def repository(tmp_path: Path) -> Path:
-    folder = tmp_path / "code"
-    folder.mkdir()
-    for number in range(8):
-        lines = (f"def f{number}_{line}(a):\n    return a + {line}\n" for line in range(60))
-        (folder / f"{number}.py").write_text("".join(lines))
-    return folder
-
-
 def train(repository: Path, base: Path, *more: str) -> int:
     return main(["train", f"--repo={repository}", f"--model={base}", "--threads=1", *more])
 

@@ -3,7 +3,13 @@ from __future__ import annotations
 import pytest
 from marked import CURSOR, snapshot_of
 
-from dllm_lsp.context.admission import refusal
+from dllm_lsp.context.admission import path_in, refusal_of_content, refusal_of_name
+from dllm_lsp.text.snapshot import Snapshot
+
+
+def refusal(snapshot: Snapshot) -> str | None:
+    """All that is known without a look at the disk."""
+    return refusal_of_content(snapshot) or refusal_of_name(path_in(snapshot.uri))
 
 
 @pytest.mark.parametrize(

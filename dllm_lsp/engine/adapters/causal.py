@@ -33,10 +33,8 @@ from dllm_lsp.models.network.transformer import Transformer
 MASK = 16
 """Stands for the mask on canvases: a special token of the base that no text becomes and nothing writes."""
 
-
 PIECE = 32
 """Tokens that are read at a time on a processor: about as long as two passes take. A GPU reads all at once."""
-
 
 NEAR = 32
 """Tokens below the hole that are read in any case, even where there is little time."""

@@ -22,7 +22,6 @@ from dllm_lsp.models.streams.model import StreamsModel, Surroundings
 SMALL = 10_000_000
 """A network of fewer parameters is small. Measured at 2.6 million; nothing between that and half a billion was."""
 
-
 PIECE = 128
 """Tokens that are encoded at a time: about as long as three passes take."""
 

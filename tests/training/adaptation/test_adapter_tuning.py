@@ -112,16 +112,6 @@ def test_files_without_code_are_told_and_not_searched_without_end(base: Path, tm
         AdapterTuning(tmp_path, base, empty, 10.0)
 
 
-@pytest.fixture
-def repository(tmp_path: Path) -> Path:
-    folder = tmp_path / "code"
-    folder.mkdir()
-    for number in range(8):
-        lines = (f"def f{number}_{line}(a):\n    return a + {line}\n" for line in range(60))
-        (folder / f"{number}.py").write_text("".join(lines))
-    return folder
-
-
 def train(repository: Path, base: Path, *more: str) -> int:
     return main(["train", f"--repo={repository}", f"--model={base}", "--threads=1", "--minutes=0.05", *more])
 
